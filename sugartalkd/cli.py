@@ -1,0 +1,224 @@
+"""The command line: run, demo, check, topics, simulate, version."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from sugartalkd import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Sequence
+
+    from sugartalkd.config import Loaded
+    from sugartalkd.daemon import Daemon, End
+
+EXIT_OK: Final = 0
+EXIT_USAGE: Final = 2
+EXIT_UNAVAILABLE: Final = 69
+EXIT_CONFIG: Final = 78
+EXIT_FORCED: Final = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand; the result is the exit code (0, 1, 2 usage, 69 unavailable, 78 configuration)."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.command(arguments))
+    except BrokenPipeError:  # `sugartalkd topics | head`
+        sys.stderr.close()
+        return EXIT_OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sugartalkd", description="Denon/Marantz receivers and HEOS players on MQTT."
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="run the daemon")
+    _config_option(run)
+    run.set_defaults(command=_run)
+
+    demo = commands.add_parser("demo", help="broker, simulated devices and daemon on loopback, to play with")
+    demo.add_argument("--port", type=int, default=0, help="the broker's port (default: 1883, or a free one)")
+    demo.set_defaults(command=_demo)
+
+    check = commands.add_parser("check", help="check the configuration; every fault with its path and line")
+    _config_option(check)
+    check.set_defaults(command=_check)
+
+    topics = commands.add_parser("topics", help="print the topic reference")
+    topics.add_argument("--format", choices=("md", "json"), default="md")
+    topics.set_defaults(command=_topics)
+
+    simulate = commands.add_parser("simulate", help="run one simulated device until Ctrl-C")
+    simulate.add_argument("device", choices=("heos", "avr"))
+    simulate.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
+    simulate.add_argument("--port", type=int, help="default: 1255 for heos, 23 for avr")
+    simulate.add_argument("--player", action="append", metavar="NAME", help="heos: a player; may be repeated")
+    simulate.add_argument("--zones", type=int, choices=(1, 2, 3), default=2, help="avr: number of zones")
+    simulate.set_defaults(command=_simulate)
+
+    version = commands.add_parser("version", help="print the version")
+    version.set_defaults(command=_version)
+    return parser
+
+
+def _config_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="default: $SUGARTALK_CONFIG, ~/.config/sugartalkd/config.yaml, /etc/sugartalkd/config.yaml, "
+        "./config.yaml",
+    )
+
+
+def _version(_arguments: argparse.Namespace) -> int:
+    _print(f"sugartalkd {__version__}")
+    return EXIT_OK
+
+
+def _topics(arguments: argparse.Namespace) -> int:
+    from sugartalkd.mqtt import reference  # noqa: PLC0415  # only what a subcommand needs is imported
+
+    if arguments.format == "json":
+        _print(json.dumps(reference.contract(), indent=2, ensure_ascii=False))
+    else:
+        _print(reference.markdown().rstrip())
+    return EXIT_OK
+
+
+def _load(path: Path | None) -> Loaded | None:
+    """The configuration, or `None` after its faults have been printed."""
+    from sugartalkd.config import ConfigurationFault, load  # noqa: PLC0415
+
+    try:
+        return load(path, os.environ)
+    except ConfigurationFault as fault:
+        _complain(str(fault))
+        return None
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    loaded = _load(arguments.config)
+    if loaded is None:
+        return EXIT_CONFIG
+    for warning in loaded.warnings:
+        _complain(f"warning: {warning}")
+    _print(f"{loaded.path or 'no file, defaults and environment'}: valid")
+    config = loaded.config
+    _print(f"  broker     {config.mqtt.host}:{config.mqtt.port}, topics under {config.mqtt.base_topic}/")
+    _print(f"  heos       {'not configured' if config.heos is None else config.heos.host}")
+    for name, receiver in config.receivers.items():
+        _print(f"  receiver   {name} at {receiver.host}:{receiver.port}")
+    _print(f"  zones      {', '.join(config.zones) or 'automatic'}")
+    if config.plex is not None:
+        _print("  plex       checked, but this version does not use it yet")
+    return EXIT_OK
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from sugartalkd import log  # noqa: PLC0415
+    from sugartalkd.daemon import Daemon, End  # noqa: PLC0415
+
+    while True:
+        loaded = _load(arguments.config)
+        if loaded is None:
+            return EXIT_CONFIG
+        log.configure(loaded.config.log.level, loaded.config.log.format)
+        for warning in loaded.warnings:
+            log.get_logger(__name__).warning(warning)
+        if asyncio.run(_supervised(Daemon(loaded), arguments.config)) is not End.RESTART:
+            return EXIT_OK
+
+
+async def _supervised(daemon: Daemon, path: Path | None) -> End:
+    """Run with the signals of a Unix daemon: TERM and INT stop, a second one at once, HUP reloads."""
+    loop = asyncio.get_running_loop()
+    asked = False
+
+    def stop() -> None:
+        nonlocal asked
+        if asked:
+            os._exit(EXIT_FORCED)
+        asked = True
+        daemon.stop()
+
+    for one in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(one, stop)
+    loop.add_signal_handler(signal.SIGHUP, _reload, daemon, path)
+    return await daemon.run()
+
+
+def _reload(daemon: Daemon, path: Path | None) -> None:
+    """SIGHUP: a faulty file changes nothing."""
+    from sugartalkd import log  # noqa: PLC0415
+    from sugartalkd.config import ConfigurationFault, load  # noqa: PLC0415
+
+    try:
+        loaded = load(path, os.environ)
+    except ConfigurationFault as fault:
+        log.get_logger(__name__).error(
+            "the configuration has faults; the running one stays", faults=str(fault)
+        )
+        return
+    log.get_logger(__name__).info("configuration read again", file=str(loaded.path))
+    daemon.apply(loaded)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from sugartalkd.demo import demo  # noqa: PLC0415
+    from sugartalkd.simulator.local_broker import NoBroker  # noqa: PLC0415
+
+    try:
+        return _until_interrupted(demo(arguments.port))
+    except (NoBroker, OSError) as error:
+        _complain(f"the demo cannot start: {error}")
+        return EXIT_UNAVAILABLE
+
+
+def _simulate(arguments: argparse.Namespace) -> int:
+    try:
+        if arguments.device == "heos":
+            from sugartalkd.simulator import heos  # noqa: PLC0415
+
+            names = arguments.player or ["Living Room", "Kitchen"]
+            return _until_interrupted(heos.serve(arguments.host, arguments.port or 1255, names))
+        from sugartalkd.simulator import avr  # noqa: PLC0415
+
+        return _until_interrupted(avr.serve(arguments.host, arguments.port or 23, arguments.zones))
+    except OSError as error:
+        _complain(f"cannot listen on {arguments.host}: {error.strerror or error}")
+        return EXIT_UNAVAILABLE
+
+
+def _until_interrupted(work: Coroutine[None, None, None]) -> int:
+    """Run until SIGINT or SIGTERM; both are a normal end."""
+
+    async def owned() -> None:
+        task = asyncio.ensure_future(work)
+        loop = asyncio.get_running_loop()
+        for one in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(one, task.cancel)
+        await asyncio.wait([task])
+        if not task.cancelled():
+            await task
+
+    asyncio.run(owned())
+    return EXIT_OK
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+def _complain(text: str) -> None:
+    sys.stderr.write(text + "\n")

@@ -1,0 +1,173 @@
+"""What can be asked of a zone or of the bridge: one frozen class per verb, and their unions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from sugartalkd.model import Repeat, Track, ZoneId
+
+
+class Toggle(Enum):
+    """Turn it over, whatever it is."""
+
+    TOGGLE = "toggle"
+
+
+TOGGLE: Final = Toggle.TOGGLE
+OnOff: TypeAlias = bool | Toggle
+
+
+@dataclass(frozen=True, slots=True)
+class Absolute:
+    """This number, on the zone's own scale."""
+
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Percent:
+    """This part of the zone's scale, 0 to 100."""
+
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """So many units up or down; a unit is 1.0 on every scale."""
+
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Decibels:
+    """-80…18, 0 being the receiver's reference level."""
+
+    value: float
+
+
+VolumeChange: TypeAlias = Absolute | Percent | Steps | Decibels
+
+
+class Verb(StrEnum):
+    """What a player's transport can be told."""
+
+    PLAY = "play"
+    PAUSE = "pause"
+    TOGGLE = "toggle"
+    STOP = "stop"
+    NEXT = "next"
+    PREVIOUS = "previous"
+
+
+@dataclass(frozen=True, slots=True)
+class SetVolume:
+    change: VolumeChange
+
+
+@dataclass(frozen=True, slots=True)
+class SetMute:
+    on: OnOff
+
+
+@dataclass(frozen=True, slots=True)
+class SetPower:
+    on: OnOff
+
+
+@dataclass(frozen=True, slots=True)
+class SetInput:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetSoundMode:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetSleep:
+    minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetRepeat:
+    repeat: Repeat
+
+
+@dataclass(frozen=True, slots=True)
+class SetShuffle:
+    on: OnOff
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    verb: Verb
+
+
+@dataclass(frozen=True, slots=True)
+class PlayUrl:
+    """Play a URL now; `track` is what to show for it, `volume` what to set before."""
+
+    url: str
+    track: Track | None = None
+    volume: VolumeChange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reread:
+    """Ask the devices again and publish what they say; one attribute, or all when `None`."""
+
+    attribute: str | None = None
+
+
+Setting: TypeAlias = (
+    SetVolume | SetMute | SetPower | SetInput | SetSoundMode | SetSleep | SetRepeat | SetShuffle
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SetMany:
+    """Several attributes, already in the order in which they are carried out."""
+
+    settings: tuple[tuple[str, Setting], ...]
+
+
+ZoneCommand: TypeAlias = Setting | Press | PlayUrl | Reread | SetMany
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class SetLogLevel:
+    level: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class GetConfig:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class SetConfig:
+    """Dotted keys and their new values; `None` takes a key out again."""
+
+    changes: tuple[tuple[str, object], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetZone:
+    zone: ZoneId
+
+
+BridgeCommand: TypeAlias = Ping | SetLogLevel | Restart | GetConfig | SetConfig | ForgetZone

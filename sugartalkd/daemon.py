@@ -1,0 +1,367 @@
+"""The daemon itself: builds every part, joins them, starts and stops them."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from enum import Enum
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from sugartalkd import log
+from sugartalkd.bridge import Desk
+from sugartalkd.health import Health
+from sugartalkd.inbox import Inbox
+from sugartalkd.log import LogRecord, get_logger
+from sugartalkd.model import HEOS_LINK, LinkId, LinkState, LinkWord, ReceiverId, ReceiverZone, receiver_link
+from sugartalkd.mqtt.broker import Broker
+from sugartalkd.mqtt.publisher import Publisher
+from sugartalkd.mqtt.reception import Reception
+from sugartalkd.notify import Notify
+from sugartalkd.roster import Roster
+from sugartalkd.state import StateStore, now
+from sugartalkd.topics import bridge
+from sugartalkd.topics.zone_state import stamp
+from sugartalkd.zone import ZoneDevices
+
+if TYPE_CHECKING:
+    from sugartalkd.config import Config, Loaded
+    from sugartalkd.denon.receiver import DenonReceiver
+    from sugartalkd.heos.session import HeosSession
+    from sugartalkd.model import FoundPlayer, Object, Zone, ZoneId, ZoneState
+    from sugartalkd.state import ZoneReport
+
+_log = get_logger(__name__)
+
+SETTLE: Final = 10.0
+"""Seconds after which retained values of an earlier run stop standing in for links that have not answered."""
+HEALTH_INTERVAL: Final = 60.0
+RESTART_PAUSE: Final = 5.0
+"""Seconds before a part that failed by a fault of ours is started again."""
+STOP_LIMIT: Final = 4.0
+"""Seconds a stop may take before everything is cancelled once more."""
+
+Job: TypeAlias = Callable[[], Coroutine[None, None, None]]
+
+
+class End(Enum):
+    """How a run ended."""
+
+    STOPPED = "stopped"
+    RESTART = "restart"
+
+
+class Daemon:
+    """One run of the daemon with one configuration; `run` may be called once."""
+
+    def __init__(self, loaded: Loaded, *, notify: Notify | None = None) -> None:
+        self._loaded = loaded
+        self._notify = notify or Notify()
+        config = loaded.config
+        base = config.mqtt.base_topic
+        self.store = StateStore()
+        self._inboxes: dict[ZoneId, Inbox] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._receivers: dict[ReceiverId, DenonReceiver] = {}
+        self._addresses: dict[ReceiverId, str] = {}
+        self._heos: HeosSession | None = None
+        self._players: tuple[FoundPlayer, ...] = ()
+        self._end: asyncio.Future[End] | None = None
+        self._group = asyncio.TaskGroup()
+        self._publisher = Publisher(base, self.store, info=self._info, health=self._report)
+        reception = Reception(
+            base,
+            config.homeassistant.prefix,
+            self._inboxes,
+            Desk(self),
+            self._publisher,
+            allow_admin=config.allow_admin,
+        )
+        self._broker = Broker(
+            config.mqtt,
+            will_topic=f"{base}/{bridge.STATE.path}",
+            deliver=reception.deliver,
+            farewell=self._publisher.farewell,
+        )
+        self._health = Health(self.store, self._broker.counters, self._account)
+        self.roster = self._make_roster(config)
+        self.store.listen(self)
+
+    @property
+    def loaded(self) -> Loaded:
+        return self._loaded
+
+    # -- one run -------------------------------------------------------------------------------------
+
+    async def run(self) -> End:
+        """Run until `stop` or `restart`; every task is owned by the one group here."""
+        self._end = asyncio.get_running_loop().create_future()
+        log.tap(self._post_log)
+        try:
+            async with self._group:
+                self._start_links(self._loaded.config)
+                self.renew_zones()
+                self._start("broker", lambda: self._broker.run(self._publisher.run))
+                self._start("health", self._report_health)
+                self._start("settle", self._settle)
+                self._start("watchdog", self._feed_watchdog)
+                self._notify.ready(self._status())
+                _log.info("started", zones=sorted(self._inboxes))
+                end = await self._end
+                self._notify.stopping()
+                _log.info("stopping")
+                await self._stop_all()
+        finally:
+            log.tap(None)
+        return end
+
+    def stop(self) -> None:
+        """End the run, from a signal for instance; calling it twice is harmless."""
+        self._finish(End.STOPPED)
+
+    def restart(self) -> None:
+        """End the run so that whoever called `run` starts another one."""
+        self._finish(End.RESTART)
+
+    def _finish(self, end: End) -> None:
+        if self._end is not None and not self._end.done():
+            self._end.set_result(end)
+
+    async def _stop_all(self) -> None:
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        _, late = await asyncio.wait(tasks, timeout=STOP_LIMIT)
+        for task in late:
+            _log.warning("a task does not stop; cancelling it again", task=task.get_name())
+            task.cancel()
+
+    # -- tasks ---------------------------------------------------------------------------------------
+
+    def _start(self, name: str, job: Job) -> None:
+        self._tasks[name] = self._group.create_task(self._keep(name, job), name=name)
+
+    def _cancel(self, name: str) -> None:
+        if (task := self._tasks.pop(name, None)) is not None:
+            task.cancel()
+
+    async def _keep(self, name: str, job: Job) -> None:
+        """Run one part; a fault of ours in it is logged and must not take the others along."""
+        while True:
+            try:
+                await job()
+            except Exception:  # noqa: BLE001  # the edge of a task
+                _log.exception("a part failed and is started again", part=name, pause=RESTART_PAUSE)
+                self._publisher.post_event("error", {"part": name, "error": "failed; the log says where"})
+                await asyncio.sleep(RESTART_PAUSE)
+            else:
+                return
+
+    async def _report_health(self) -> None:
+        while True:
+            await asyncio.sleep(HEALTH_INTERVAL)
+            self._publisher.refresh_health()
+
+    async def _settle(self) -> None:
+        await asyncio.sleep(SETTLE)
+        self.store.settle()
+
+    async def _feed_watchdog(self) -> None:
+        """That this runs shows that the loop does; parts that failed are started again by `_keep`."""
+        interval = self._notify.watchdog_interval
+        while interval is not None:
+            self._notify.watchdog()
+            await asyncio.sleep(interval)
+
+    # -- links ---------------------------------------------------------------------------------------
+
+    def _start_links(self, config: Config) -> None:
+        if config.heos is None:
+            self.store.put_link(HEOS_LINK, LinkState(LinkWord.DISABLED, since=now()))
+        else:
+            self._start_heos(config)
+        for receiver in config.receivers:
+            self._start_receiver(ReceiverId(receiver), config)
+
+    def _start_heos(self, config: Config) -> None:
+        from sugartalkd.heos.session import HeosSession  # noqa: PLC0415  # 1 MB that only HEOS needs
+
+        heos = config.heos
+        if heos is None:
+            return
+        session = HeosSession(
+            heos.host,
+            self.store,
+            self._players_found,
+            username=heos.username,
+            password=None if heos.password is None else heos.password.get_secret_value(),
+        )
+        self._heos = session
+        self._start("heos", session.run)
+
+    def _start_receiver(self, receiver: ReceiverId, config: Config) -> None:
+        from sugartalkd.denon.receiver import DenonReceiver  # noqa: PLC0415  # only with a receiver
+
+        one = config.receivers[receiver]
+        wanted = {
+            ReceiverZone(zone.receiver_zone) for zone in config.zones.values() if zone.receiver == receiver
+        }
+        driver = DenonReceiver(
+            receiver, one.host, one.port, self.store, frozenset(wanted or {ReceiverZone.MAIN})
+        )
+        self._receivers[receiver] = driver
+        self._start(receiver_link(receiver), driver.run)
+        self._start(f"address of {receiver}", lambda: self._look_up(receiver, one.host))
+
+    async def _look_up(self, receiver: ReceiverId, host: str) -> None:
+        """Learn a receiver's address: a player at the same one is inside it."""
+        try:
+            address = str(ipaddress.ip_address(host))
+        except ValueError:
+            address = None
+            while address is None:
+                with suppress(OSError):
+                    found = await asyncio.get_running_loop().getaddrinfo(host, None)
+                    address = str(found[0][4][0])
+                if address is None:
+                    await asyncio.sleep(HEALTH_INTERVAL)
+        self._addresses[receiver] = address
+        self._players_found(self._players)
+
+    def _stop_receiver(self, receiver: ReceiverId) -> None:
+        self._receivers.pop(receiver, None)
+        self._addresses.pop(receiver, None)
+        self._cancel(receiver_link(receiver))
+        self._cancel(f"address of {receiver}")
+
+    def _account(self) -> str | None:
+        return None if self._heos is None else self._heos.account
+
+    # -- zones ---------------------------------------------------------------------------------------
+
+    def _make_roster(self, config: Config) -> Roster:
+        inputs: tuple[str, ...] = ()
+        others: tuple[str, ...] = ()
+        modes: tuple[str, ...] = ()
+        if config.receivers:
+            from sugartalkd.denon import protocol  # noqa: PLC0415  # only with a receiver
+
+            inputs, others, modes = protocol.INPUTS, protocol.OTHER_INPUTS, protocol.SOUND_MODES
+        return Roster(
+            config,
+            config.state_folder / "zones.json",
+            inputs=inputs,
+            other_inputs=others,
+            sound_modes=modes,
+        )
+
+    def _players_found(self, players: tuple[FoundPlayer, ...]) -> None:
+        self._players = players
+        self.renew_zones()
+
+    def renew_zones(self) -> None:
+        """Make the zones what the roster says: new ones begin, vanished ones end, others go on."""
+        self.roster.found(self._players, self._addresses)
+        zones = {zone.id: zone for zone in self.roster.zones()}
+        for gone in self._inboxes.keys() - zones.keys():
+            self._cancel(f"zone {gone}")
+            del self._inboxes[gone]
+            self.store.remove_zone(gone)
+        for zone in zones.values():
+            self.store.put_zone(zone)
+            inbox = self._inboxes.get(zone.id)
+            if inbox is None or inbox.zone != zone:
+                self._cancel(f"zone {zone.id}")
+                self._inboxes[zone.id] = inbox = Inbox(self._devices(zone))
+                self._start(f"zone {zone.id}", inbox.run)
+
+    def _devices(self, zone: Zone) -> ZoneDevices:
+        player = None
+        if zone.player is not None and self._heos is not None:
+            player = self._heos.player(zone.player)
+        receiver = None
+        if zone.receiver is not None:
+            receiver = self._receivers[zone.receiver].zone(zone.receiver_zone)
+        return ZoneDevices(zone, self.store, player, receiver)
+
+    # -- configuration -------------------------------------------------------------------------------
+
+    def apply(self, loaded: Loaded) -> None:
+        """Take another configuration while running. The broker's own part needs a restart."""
+        old, new = self._loaded.config, loaded.config
+        self._loaded = loaded
+        if old.log != new.log:
+            log.configure(new.log.level, new.log.format)
+        if (old.mqtt, old.homeassistant, old.state_dir) != (new.mqtt, new.homeassistant, new.state_dir):
+            _log.warning("changes of mqtt, homeassistant and state_dir take effect after a restart")
+        self.roster = self._make_roster(new)
+        if old.heos != new.heos:
+            self._cancel("heos")
+            self._heos = None
+            self._players = ()
+            self.store.put_link(HEOS_LINK, LinkState(LinkWord.DISABLED, since=now()))
+            if new.heos is not None:
+                self._start_heos(new)
+        self._apply_receivers(old, new)
+        for zone in list(self._inboxes):  # their devices may be other objects now
+            self._cancel(f"zone {zone}")
+            del self._inboxes[zone]
+        for gone in self.store.zones.keys() - {zone.id for zone in self.roster.zones()}:
+            self.store.remove_zone(gone)
+        self.renew_zones()
+        self._publisher.refresh_info()
+
+    def _apply_receivers(self, old: Config, new: Config) -> None:
+        """A receiver whose address or wanted zones changed gets a new session."""
+        for name in {*old.receivers, *new.receivers}:
+            receiver = ReceiverId(name)
+            if _receiver_part(old, name) == _receiver_part(new, name):
+                continue
+            self._stop_receiver(receiver)
+            if name in new.receivers:
+                self._start_receiver(receiver, new)
+            else:
+                self.store.put_link(receiver_link(receiver), None)
+
+    # -- listening -----------------------------------------------------------------------------------
+
+    def _report(self) -> Object:
+        return self._health.report()
+
+    def _info(self, protocol: str) -> Object:
+        return self._health.info(self._loaded.config, protocol)
+
+    def _post_log(self, record: LogRecord) -> None:
+        self._publisher.post_log(
+            {
+                "level": record.level,
+                "message": record.message,
+                "logger": record.logger,
+                "ts": stamp(record.ts),
+            }
+        )
+
+    def _status(self) -> str:
+        return ", ".join(f"{link} {state.word.value}" for link, state in self.store.links.items())
+
+    def link_changed(self, link: LinkId, old: LinkState | None, new: LinkState | None) -> None:
+        """Tell systemd and the log what the links are."""
+        was, word = (None if one is None else one.word for one in (old, new))
+        if was is not word and new is not None:
+            _log.info("link", link=link, state=new.word.value, host=new.host, reason=new.last_error)
+            self._notify.status(self._status())
+
+    def zone_changed(self, old: ZoneState | None, new: ZoneState | None) -> None:
+        """Zones are the publisher's business."""
+
+    def zone_reported(self, zone: Zone, report: ZoneReport) -> None:
+        _log.warning("the player reports an error", zone=zone.id, error=report.text)
+
+
+def _zones_of(config: Config, receiver: str) -> set[str]:
+    return {zone.receiver_zone for zone in config.zones.values() if zone.receiver == receiver}
+
+
+def _receiver_part(config: Config, receiver: str) -> object:
+    return (config.receivers.get(receiver), _zones_of(config, receiver))

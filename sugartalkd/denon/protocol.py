@@ -1,0 +1,341 @@
+"""The receiver's telnet language: a line to a typed change and back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Container
+from dataclasses import dataclass
+from typing import Final, NamedTuple, TypeAlias, assert_never
+
+from sugartalkd.model import ReceiverZone
+
+MAIN: Final = ReceiverZone.MAIN
+
+# -- what can be said ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class UnitPower:
+    """`PW`: the whole unit. `PWON` also comes when only zone 2 is switched on."""
+
+    on: bool
+    zone: ReceiverZone = MAIN
+
+
+@dataclass(frozen=True, slots=True)
+class ZonePower:
+    """`ZM`, `Z2`, `Z3`: one zone."""
+
+    on: bool
+    zone: ReceiverZone = MAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A volume in half steps, 0…196; the display's 30.5 is 61."""
+
+    half_steps: int
+    zone: ReceiverZone = MAIN
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeLimit:
+    """`MVMAX`, undocumented: information only, on a Marantz NR1710 it drifts with the present volume."""
+
+    half_steps: int
+    zone: ReceiverZone = MAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """Whether a zone is silenced."""
+
+    on: bool
+    zone: ReceiverZone = MAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A zone's input by the receiver's own name; `FOLLOWS_MAIN` in zone 2 and 3 is the main zone's."""
+
+    name: str
+    zone: ReceiverZone = MAIN
+
+
+@dataclass(frozen=True, slots=True)
+class SoundMode:
+    """What the receiver makes of the sound; what it reports is not what was sent (denon.md 1.8)."""
+
+    mode: str
+    zone: ReceiverZone = MAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Minutes until the zone switches itself off, 0 = never."""
+
+    minutes: int
+    zone: ReceiverZone = MAIN
+
+
+Change: TypeAlias = UnitPower | ZonePower | Volume | VolumeLimit | Mute | Source | SoundMode | Sleep
+
+
+class Subject(NamedTuple):
+    """What a change is about: two changes of one subject replace each other."""
+
+    kind: type[Change]
+    zone: ReceiverZone
+
+
+def subject_of(change: Change) -> Subject:
+    """What this change is about."""
+    return Subject(type(change), change.zone)
+
+
+# -- tables --------------------------------------------------------------------------------------------
+
+INPUTS: Final = (
+    "CD", "TUNER", "DVD", "BD", "TV", "SAT/CBL", "MPLAY", "GAME", "AUX1", "AUX2",
+    "NET", "BT", "USB/IPOD", "IRADIO", "SERVER", "FAVORITES",
+)  # fmt: skip
+"""The AVR-X2300W's inputs. `USB`, `IPD`, `IRP` and `FVP` are left out: they select and start to play."""
+
+OTHER_INPUTS: Final = (
+    "PHONO", "8K", "HDRADIO", "AUX3", "AUX4", "AUX5", "AUX6", "AUX7", "V.AUX", "DVR", "DOCK", "IPOD",
+    "NET/USB", "PANDORA", "SIRIUSXM",
+)  # fmt: skip
+"""Inputs of other models and countries."""
+
+SOUND_MODES: Final = (
+    "MOVIE", "MUSIC", "GAME", "DIRECT", "PURE DIRECT", "STEREO", "AUTO", "DOLBY DIGITAL", "DTS SURROUND",
+    "MCH STEREO", "ROCK ARENA", "JAZZ CLUB", "MONO MOVIE", "MATRIX", "VIDEO GAME", "VIRTUAL",
+)  # fmt: skip
+"""What can be sent after `MS`."""
+
+FOLLOWS_MAIN: Final = "SOURCE"
+LOUDEST: Final = 196
+LONGEST_SLEEP: Final = 120
+
+_SELECTABLE: Final = frozenset((*INPUTS, *OTHER_INPUTS))
+# Zone 2 and 3 have one prefix for power, volume, input and more (`Z2QUICK1`, `Z2CVFL 50`): only a name
+# from a list is an input there. Spotify can be reported though it cannot be selected.
+_SELECTABLE_IN_ZONES: Final = _SELECTABLE | {FOLLOWS_MAIN}
+_HEARD_IN_ZONES: Final = _SELECTABLE_IN_ZONES | {"USB", "SPOTIFY"}
+_PREFIXES: Final = {ReceiverZone.ZONE2: "Z2", ReceiverZone.ZONE3: "Z3"}
+_ON_OFF: Final = {"ON": True, "OFF": False}
+_UNIT_POWER: Final = {"ON": True, "STANDBY": False}
+_VOLUME: Final = re.compile(r"([0-9]{2})(5?)")
+_MINUTES: Final = re.compile(r"[0-9]{3}")
+# Values are printable ASCII by the maker's document; anything else is line noise.
+_NAME: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+# Quick select (Marantz: smart select) shares the prefix of the sound modes.
+_QUICK_SELECT: Final = re.compile(r"(?:QUICK|SMART)[0-9 ?].*")
+
+# -- volume codec --------------------------------------------------------------------------------------
+
+
+def encode_volume(half_steps: int) -> str:
+    """Two digits, and a third one, always 5, for the half: 61 is `305`. Raises ValueError off the scale."""
+    if not 0 <= half_steps <= LOUDEST:
+        raise ValueError(f"{half_steps} half steps are outside 0 to {LOUDEST}")
+    whole, half = divmod(half_steps, 2)
+    return f"{whole:02d}{'5' if half else ''}"
+
+
+def decode_volume(digits: str) -> int | None:
+    """Half steps, or `None` for what is no volume: `5`, `503`, `99` (old models' minimum), `985`."""
+    found = _VOLUME.fullmatch(digits)
+    if found is None:
+        return None
+    half_steps = 2 * int(found[1]) + (1 if found[2] else 0)
+    return half_steps if half_steps <= LOUDEST else None
+
+
+# -- how each subject is said --------------------------------------------------------------------------
+
+Reader: TypeAlias = Callable[[str, ReceiverZone], Change | None]
+
+PATIENCE: Final = 0.3
+"""Seconds to wait for an answer; the maker allows 0.2. Silence is normal: models differ."""
+POWER_PATIENCE: Final = 0.8
+"""The same for `ZM?`: whether it is ever answered decides what the zone's power is."""
+
+
+def _unit_power(text: str, zone: ReceiverZone) -> Change | None:
+    on = _UNIT_POWER.get(text)
+    return None if on is None else UnitPower(on, zone)
+
+
+def _power(text: str, zone: ReceiverZone) -> Change | None:
+    on = _ON_OFF.get(text)
+    return None if on is None else ZonePower(on, zone)
+
+
+def _volume(text: str, zone: ReceiverZone) -> Change | None:
+    half_steps = decode_volume(text)
+    return None if half_steps is None else Volume(half_steps, zone)
+
+
+def _volume_limit(text: str, zone: ReceiverZone) -> Change | None:
+    half_steps = decode_volume(text.removeprefix(" "))
+    return None if half_steps is None else VolumeLimit(half_steps, zone)
+
+
+def _mute(text: str, zone: ReceiverZone) -> Change | None:
+    on = _ON_OFF.get(text)
+    return None if on is None else Mute(on, zone)
+
+
+def _source(text: str, zone: ReceiverZone) -> Change | None:
+    """In the main zone any name passes: models have inputs that no list has."""
+    known = _NAME.fullmatch(text) if zone is MAIN else text in _HEARD_IN_ZONES
+    return Source(text, zone) if known else None
+
+
+def _sound_mode(text: str, zone: ReceiverZone) -> Change | None:
+    return SoundMode(text, zone) if _NAME.fullmatch(text) and not _QUICK_SELECT.fullmatch(text) else None
+
+
+def _sleep(text: str, zone: ReceiverZone) -> Change | None:
+    if text == "OFF":
+        return Sleep(0, zone)
+    return Sleep(int(text), zone) if _MINUTES.fullmatch(text) else None
+
+
+class _Row(NamedTuple):
+    """One subject: its code in the main zone, what follows `Z2` in zone 2 (`None`: main zone only)."""
+
+    kind: type[Change]
+    main: str
+    other: str | None
+    read: Reader
+    asked: bool = True
+    patience: float = PATIENCE
+
+    def codes(self) -> list[tuple[str, ReceiverZone]]:
+        others = [] if self.other is None else [(_PREFIXES[zone] + self.other, zone) for zone in _PREFIXES]
+        return [(self.main, MAIN), *others]
+
+
+_ROWS: Final = (
+    _Row(UnitPower, "PW", None, _unit_power),
+    _Row(ZonePower, "ZM", "", _power, patience=POWER_PATIENCE),
+    _Row(VolumeLimit, "MVMAX", None, _volume_limit, asked=False),
+    _Row(Volume, "MV", "", _volume),
+    _Row(Mute, "MU", "MU", _mute),
+    _Row(Source, "SI", "", _source),
+    _Row(SoundMode, "MS", None, _sound_mode),
+    _Row(Sleep, "SLP", "SLP", _sleep),
+)
+_READERS: Final = tuple((code, zone, row.read) for row in _ROWS for code, zone in row.codes())
+_CODES: Final = {Subject(row.kind, zone): code for row in _ROWS if row.asked for code, zone in row.codes()}
+
+# -- a line to a change and back -----------------------------------------------------------------------
+
+
+def parse(line: str) -> Change | None:
+    """What a line of the receiver says, or `None` if it is none of our subjects."""
+    for code, zone, read in _READERS:
+        if line.startswith(code) and (change := read(line[len(code) :].rstrip(" "), zone)) is not None:
+            return change
+    return None
+
+
+def encode(change: Change) -> str:
+    """The command that asks for this change, without CR. Raises ValueError on anything no table has."""
+    code = _CODES.get(subject_of(change))
+    if code is None:
+        raise ValueError(f"{change} cannot be sent")
+    match change:
+        case UnitPower(on):
+            value = "ON" if on else "STANDBY"
+        case ZonePower(on) | Mute(on):
+            value = "ON" if on else "OFF"
+        case Volume(half_steps) | VolumeLimit(half_steps):
+            value = encode_volume(half_steps)
+        case Source(name, zone):
+            value = _listed(name, _SELECTABLE if zone is MAIN else _SELECTABLE_IN_ZONES)
+        case SoundMode(mode):
+            value = _listed(mode, SOUND_MODES)
+        case Sleep(minutes):
+            value = _encode_minutes(minutes)
+        case _:
+            assert_never(change)
+    return code + value
+
+
+def _listed(name: str, names: Container[str]) -> str:
+    if name not in names:
+        raise ValueError(f"{name!r} is nothing that a receiver is known to take")
+    return name
+
+
+def _encode_minutes(minutes: int) -> str:
+    if not 0 <= minutes <= LONGEST_SLEEP:
+        raise ValueError(f"{minutes} minutes are outside 0 to {LONGEST_SLEEP}")
+    return f"{minutes:03d}" if minutes else "OFF"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request, and the subject whose line answers it. `Z2?` is three questions with one text."""
+
+    text: str
+    subject: Subject
+    patience: float = PATIENCE
+
+
+_QUESTIONS: Final = {
+    Subject(row.kind, zone): Question(f"{code}?", Subject(row.kind, zone), row.patience)
+    for row in _ROWS
+    if row.asked
+    for code, zone in row.codes()
+}
+
+
+def question(kind: type[Change], zone: ReceiverZone = MAIN) -> Question:
+    """How to ask for a subject. Raises KeyError for one that cannot be asked for."""
+    return _QUESTIONS[Subject(kind, zone)]
+
+
+# -- framing -------------------------------------------------------------------------------------------
+
+LONGEST_LINE: Final = 256
+"""Bytes; the maker promises 135."""
+# Telnet's own commands. Nobody has seen a receiver send one, serial-to-IP bridges do; UTF-8 has no 0xFF.
+_TELNET: Final = re.compile(rb"\xff(?:[\xfb-\xfe].|[\xf0-\xfa])?", re.DOTALL)
+
+
+class Lines:
+    """Cuts what arrives into lines; keeps at most one unfinished line, however much comes without a CR."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._skipping = False
+
+    def feed(self, data: bytes) -> list[str]:
+        """The lines that these bytes complete, without empty and overlong ones."""
+        first, *others = data.split(b"\r")
+        if not others:
+            self._keep(first)
+            return []
+        *whole, last = others
+        lines = [] if self._skipping else [self._rest + first]
+        lines += whole
+        self._rest, self._skipping = b"", False
+        self._keep(last)
+        return [text for line in lines if len(line) <= LONGEST_LINE and (text := _text(line))]
+
+    def _keep(self, piece: bytes) -> None:
+        if self._skipping:
+            return
+        self._rest += piece
+        if len(self._rest) > LONGEST_LINE:
+            self._rest, self._skipping = b"", True
+
+
+def _text(line: bytes) -> str:
+    """A line as text: `NSE` lines end at a NUL with junk behind it and may be cut inside a character."""
+    plain = _TELNET.sub(b"", line).partition(b"\0")[0]
+    return plain.strip(b"\n").decode(errors="replace")

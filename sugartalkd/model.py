@@ -1,0 +1,358 @@
+"""The values that travel through the daemon: zones, links, players, receivers and what they play."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import TYPE_CHECKING, Final, NewType, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+T = TypeVar("T")
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+Object: TypeAlias = "dict[str, Json]"
+
+ZoneId = NewType("ZoneId", str)
+ReceiverId = NewType("ReceiverId", str)
+LinkId = NewType("LinkId", str)
+PlayerKey = NewType("PlayerKey", str)
+"""What a HEOS player keeps for life: its serial number, or `name:<name>` on firmware that has none."""
+
+HEOS_LINK: Final = LinkId("heos")
+ZONE_ID: Final = re.compile(r"[a-z0-9_-]{1,64}")
+
+
+def receiver_link(receiver: ReceiverId) -> LinkId:
+    """The link of one receiver, `receiver/<id>`."""
+    return LinkId(f"receiver/{receiver}")
+
+
+class Unheard(Enum):
+    """Nothing is known yet: what the broker retains from before stands."""
+
+    UNHEARD = "unheard"
+
+
+UNHEARD: Final = Unheard.UNHEARD
+
+
+class LinkWord(StrEnum):
+    """The state of a link, as published (contract 2)."""
+
+    CONNECTING = "connecting"
+    ONLINE = "online"
+    OFFLINE = "offline"
+    BUSY = "busy"
+    UNAUTHORIZED = "unauthorized"
+    DISABLED = "disabled"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """One link as `bridge/health` shows it."""
+
+    word: LinkWord
+    since: datetime
+    host: str | None = None
+    latency_ms: float | None = None
+    reconnects: int = 0
+    next_attempt_at: datetime | None = None
+    last_error: str | None = None
+    """What was attempted and the likely cause."""
+
+
+class Transport(StrEnum):
+    """What a player does."""
+
+    PLAYING = "playing"
+    PAUSED = "paused"
+    IDLE = "idle"
+
+
+class Playback(StrEnum):
+    """What a zone does: its transport, and whether anything of it can be heard."""
+
+    PLAYING = "playing"
+    PAUSED = "paused"
+    IDLE = "idle"
+    ON = "on"
+    OFF = "off"
+
+
+class Repeat(StrEnum):
+    """Repeat nothing, everything, or this one track."""
+
+    OFF = "off"
+    ALL = "all"
+    ONE = "one"
+
+
+class ReceiverZone(StrEnum):
+    """One of a receiver's zones."""
+
+    MAIN = "main"
+    ZONE2 = "zone2"
+    ZONE3 = "zone3"
+
+
+class Owner(StrEnum):
+    """Which side of a zone its volume and mute belong to."""
+
+    RECEIVER = "receiver"
+    PLAYER = "player"
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeScale:
+    """The numbers a volume may have. Halves are exact in binary, so a float carries every step."""
+
+    maximum: float
+    step: float
+    minimum: float = 0.0
+
+
+RECEIVER_SCALE: Final = VolumeScale(maximum=98.0, step=0.5)
+PLAYER_SCALE: Final = VolumeScale(maximum=100.0, step=1.0)
+REFERENCE_DB: Final = 80.0
+"""A receiver's volume 80 is 0 dB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One input of a zone: the receiver's own name, and what people call it."""
+
+    id: str
+    name: str
+    label: str | None = None
+    hidden: bool = False
+
+
+class Capability(StrEnum):
+    """What a zone can do, in the words and the order of the contract."""
+
+    POWER = "power"
+    VOLUME = "volume"
+    MUTE = "mute"
+    INPUT = "input"
+    SOUND_MODE = "sound_mode"
+    SLEEP = "sleep"
+    TRANSPORT = "transport"
+    REPEAT = "repeat"
+    SHUFFLE = "shuffle"
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A place to listen in, as configured or found: what does not change while it plays."""
+
+    id: ZoneId
+    name: str
+    receiver: ReceiverId | None = None
+    receiver_zone: ReceiverZone = ReceiverZone.MAIN
+    player: PlayerKey | None = None
+    player_name: str | None = None
+    player_input: str = "NET"
+    """The receiver's input that carries the player."""
+    owner: Owner = Owner.PLAYER
+    scale: VolumeScale = PLAYER_SCALE
+    max_volume: float | None = None
+    inputs: tuple[Input, ...] = ()
+    sound_modes: tuple[str, ...] = ()
+    capabilities: frozenset[Capability] = frozenset()
+    configured: bool = False
+
+    def input_name(self, receiver_name: str) -> str:
+        """What this zone calls an input: the configured name, else the receiver's own."""
+        return next((one.name for one in self.inputs if one.id == receiver_name), receiver_name)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPlayer:
+    """A player as the HEOS system lists it."""
+
+    key: PlayerKey
+    name: str
+    pid: int
+    serial: str | None
+    model: str
+    version: str | None
+    address: str | None
+
+    def answers_to(self, wished: str) -> bool:
+        """Whether a configuration means this player: by name, serial number or pid."""
+        return wished in {self.name, self.serial, str(self.pid)}
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverState:
+    """What one zone of a receiver last said; `None` = not heard."""
+
+    power: bool | None = None
+    volume: float | None = None
+    """0…98 in steps of 0.5, what the receiver's display shows on its absolute scale."""
+    mute: bool | None = None
+    input: str | None = None
+    """The receiver's own name, `SAT/CBL`."""
+    sound_mode: str | None = None
+    sleep: int | None = None
+    """Minutes left, 0 = off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """What is being played, whatever it comes from."""
+
+    title: str | None = None
+    artist: str | None = None
+    album: str | None = None
+    album_artist: str | None = None
+    track_number: int | None = None
+    year: int | None = None
+    duration: int | None = None
+    """Seconds; `None` for endless streams."""
+    source: str | None = None
+    source_name: str | None = None
+    media_id: str | None = None
+    station: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where in the track a player was at one instant; it moves on by itself while playing."""
+
+    seconds: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PlayerState:
+    """What a player last said; `None` = not heard."""
+
+    transport: Transport | None = None
+    volume: float | None = None
+    """0…100."""
+    mute: bool | None = None
+    repeat: Repeat | None = None
+    shuffle: bool | None = None
+    track: Track | None = None
+    anchor: Position | None = None
+    """The position at the last start, seek, pause or resume."""
+    progress: int | None = None
+    """Seconds; renewed at most every 10 s while playing."""
+
+
+@dataclass(frozen=True, slots=True)
+class NowPlaying:
+    """A zone's track together with what the zone does with it."""
+
+    state: Playback | None
+    track: Track
+    anchor: Position | None = None
+
+
+NOTHING: Final = Track()
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneState:
+    """Everything known of a zone. Each part has one writer; what people read is merged here (contract 3)."""
+
+    zone: Zone
+    receiver: ReceiverState | None = None
+    player: PlayerState | None = None
+    receiver_word: LinkWord = LinkWord.DISABLED
+    player_word: LinkWord = LinkWord.DISABLED
+    settled: bool = False
+    """Every link of the zone has answered or failed since the start, or had 10 s to do so."""
+
+    @property
+    def receiver_up(self) -> ReceiverState | None:
+        """The receiver's part while its link is up."""
+        return self.receiver if self.receiver_word is LinkWord.ONLINE else None
+
+    @property
+    def player_up(self) -> PlayerState | None:
+        """The player's part while its link is up."""
+        return self.player if self.player_word is LinkWord.ONLINE else None
+
+    @property
+    def available(self) -> bool:
+        """Whether any link of the zone is up."""
+        return self.receiver_up is not None or self.player_up is not None
+
+    def from_receiver(self, read: Callable[[ReceiverState], T | None]) -> T | Unheard | None:
+        """A value of the receiver: `None` while its link is down, `UNHEARD` before it had its chance."""
+        if (up := self.receiver_up) is not None:
+            return read(up)
+        return None if self.settled else UNHEARD
+
+    def from_player(self, read: Callable[[PlayerState], T | None]) -> T | Unheard | None:
+        """A value of the player, as `from_receiver`."""
+        if (up := self.player_up) is not None:
+            return read(up)
+        return None if self.settled else UNHEARD
+
+    @property
+    def volume(self) -> float | Unheard | None:
+        """The volume on the zone's own scale; it never changes its owner."""
+        if self.zone.owner is Owner.RECEIVER:
+            return self.from_receiver(lambda part: part.volume)
+        return self.from_player(lambda part: part.volume)
+
+    @property
+    def mute(self) -> bool | Unheard | None:
+        """Mute, from whoever owns the volume."""
+        if self.zone.owner is Owner.RECEIVER:
+            return self.from_receiver(lambda part: part.mute)
+        return self.from_player(lambda part: part.mute)
+
+    @property
+    def input(self) -> str | Unheard | None:
+        """The input in the zone's own words."""
+        return self.from_receiver(
+            lambda part: None if part.input is None else self.zone.input_name(part.input)
+        )
+
+    @property
+    def playback(self) -> Playback | None:
+        """The first match of the contract's list: off, another input, the player's state, on."""
+        receiver, player = self.receiver_up, self.player_up
+        if receiver is not None and receiver.power is False:
+            return Playback.OFF
+        if self.zone.player is None:
+            return Playback.ON if receiver is not None and receiver.power else None
+        if receiver is not None and receiver.input not in {None, self.zone.player_input}:
+            return Playback.ON
+        if player is not None and player.transport is not None:
+            return Playback(player.transport.value)
+        return None
+
+    @property
+    def now_playing(self) -> NowPlaying:
+        """What can be heard; a stale track is never shown."""
+        state = self.playback
+        if state is Playback.ON:
+            source = self.input
+            return NowPlaying(
+                state, Track(source="receiver", source_name=source if isinstance(source, str) else None)
+            )
+        player = self.player_up
+        if state in {Playback.PLAYING, Playback.PAUSED} and player is not None:
+            return NowPlaying(state, player.track or NOTHING, player.anchor)
+        return NowPlaying(state, NOTHING)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a merged value would be a guess: a link of the zone has not had its chance yet."""
+        return not self.settled
+
+
+def slug(name: str) -> str:
+    """A zone id made from a name: NFKD, ASCII, lower case, other runs `_`; `zone` if nothing is left."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9-]+", "_", plain).strip("_")[:64] or "zone"

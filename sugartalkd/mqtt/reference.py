@@ -1,0 +1,120 @@
+"""The topic reference, generated from the contract table: for people, and for programs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from sugartalkd.topics import BRIDGE, COMMANDS, EVENTS, REQUESTS, STATES, SUBSCRIPTIONS, ZONE_OTHER
+from sugartalkd.topics.row import BridgeRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sugartalkd.model import Json, Object
+    from sugartalkd.topics.row import AnyStateRow, RequestRow
+
+_INTRO: Final = """\
+# Topics of sugartalkd
+
+Generated from the table that the daemon itself runs on: `sugartalkd topics --format md`.
+`<base>` is `sugartalk` unless `mqtt.base_topic` says otherwise, `<zone>` is an id from `<base>/bridge/zones`.
+
+Plain topics carry text: `ON`/`OFF`, numbers without units, the word `None` for "no value". Object topics
+carry JSON. Everything marked retained is there the moment you subscribe. Commands are taken as bare text or
+as JSON `{"value": …, "transaction": …}`, never with the retain flag.
+"""
+
+
+def topics() -> list[Object]:
+    """Every row: `topic`, `direction` seen from the daemon, `retained`, `qos`, `payload`, `summary`."""
+    of_zones = [replace(row, path=row.path.replace("{zone}", "<zone>")) for row in ZONE_OTHER]
+    return [
+        *(_published(row.path.replace("{link}", "<link>"), row) for row in BRIDGE),
+        *(_published(row.path, row) for row in of_zones),
+        *(_published(f"<zone>/{row.path}", row) for row in STATES),
+        *(_taken(f"<zone>/{row.path}", row.payload, row.summary) for row in COMMANDS),
+        *(_request(row) for row in REQUESTS),
+    ]
+
+
+def contract() -> Object:
+    """What `topics --format json` prints."""
+    content: list[Json] = list(topics())
+    events: list[Json] = [{"event_type": row.event_type, "summary": row.summary} for row in EVENTS]
+    subscriptions: list[Json] = [f"<base>/{one}" for one in SUBSCRIPTIONS]
+    return {"topics": content, "zone_events": events, "subscriptions": subscriptions}
+
+
+def markdown() -> str:
+    """What `topics --format md` prints, and what docs/topics.md holds."""
+    rows = topics()
+    published = [row for row in rows if row["direction"] == "published"]
+    commands = [row for row in rows if row["direction"] == "taken" and "answer" not in row]
+    requests = [row for row in rows if "answer" in row]
+    return "\n".join(
+        [
+            _INTRO,
+            "## What the bridge publishes\n",
+            *_table(row for row in published if "<zone>" not in str(row["topic"])),
+            "\n## What a zone publishes\n",
+            *_table(row for row in published if "<zone>" in str(row["topic"])),
+            "\nA zone has only the topics of what it can do (`capabilities` in `bridge/zones`).\n",
+            "Words of `event_type` on `<zone>/event`:\n",
+            *(f"- `{row.event_type}`: {row.summary}" for row in EVENTS),
+            "\n## What a zone takes\n",
+            *_table(commands),
+            "\n## What the bridge takes\n",
+            "Each is answered on `<base>/bridge/response/<action>`, or on its MQTT 5 Response Topic.",
+            "† needs `allow_admin: true`.\n",
+            "| request | payload | `data` of the answer | |",
+            "| --- | --- | --- | --- |",
+            *(
+                f"| `{row['topic']}`{' †' if row['admin'] else ''} | {row['payload']} | {row['data']} "
+                f"| {row['summary']} |"
+                for row in requests
+            ),
+            "\n## What the daemon subscribes to\n",
+            *(f"- `<base>/{one}`" for one in SUBSCRIPTIONS),
+            "- `<base>/bridge/zones`, to find what an earlier run left behind\n",
+        ]
+    )
+
+
+def _published(path: str, row: BridgeRow | AnyStateRow) -> Object:
+    return {
+        "topic": f"<base>/{path}",
+        "direction": "published",
+        "retained": row.retained if isinstance(row, BridgeRow) else True,
+        "qos": row.qos,
+        "payload": row.payload.replace("\\|", "|"),
+        "summary": row.summary,
+    }
+
+
+def _taken(path: str, payload: str, summary: str) -> Object:
+    return {
+        "topic": f"<base>/{path}",
+        "direction": "taken",
+        "retained": False,
+        "qos": 1,
+        "payload": payload.replace("\\|", "|"),
+        "summary": summary,
+    }
+
+
+def _request(row: RequestRow) -> Object:
+    return {
+        **_taken(f"bridge/request/{row.action}", row.payload, row.summary),
+        "answer": f"<base>/bridge/response/{row.action}",
+        "data": row.data,
+        "admin": row.admin,
+    }
+
+
+def _table(rows: Iterable[Object]) -> Iterable[str]:
+    yield "| topic | payload | retained | |"
+    yield "| --- | --- | --- | --- |"
+    for row in rows:
+        payload = str(row["payload"]).replace("|", "\\|")
+        yield f"| `{row['topic']}` | {payload} | {'yes' if row['retained'] else 'no'} | {row['summary']} |"

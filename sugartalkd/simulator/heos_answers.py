@@ -1,0 +1,538 @@
+"""What simulated HEOS players answer to each command: one function a command, in one table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+
+from sugartalkd.simulator.heos_system import (
+    AUX_INPUTS,
+    FAVOURITES,
+    LOCAL_MUSIC,
+    HeosSystem,
+    SimulatedGroup,
+    SimulatedItem,
+    SimulatedPlayer,
+    input_station,
+)
+from sugartalkd.simulator.heos_wire import (
+    ARGUMENTS_NOT_CORRECT,
+    ID_NOT_VALID,
+    INVALID_CREDENTIALS,
+    NOT_AVAILABLE,
+    NOT_LOGGED_IN,
+    OUT_OF_RANGE,
+    Answer,
+    JsonObject,
+    Refusal,
+    Request,
+    escape,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    AnswerFunction: TypeAlias = Callable[[HeosSystem, Request], Answer]
+
+T = TypeVar("T")
+
+DLNA_SERVER: Final = 1_904_871_134
+"""The sid of the one DLNA server below local music."""
+
+_PAGE: Final = 100
+"""Records in one reply at most, whatever the range says."""
+
+_ANY: Final = 2**31
+
+
+def _on_off(value: bool) -> str:
+    return "on" if value else "off"
+
+
+def _player(system: HeosSystem, request: Request, name: str = "pid") -> SimulatedPlayer:
+    try:
+        return system.players[request.number(name, -_ANY, _ANY)]
+    except KeyError:
+        raise Refusal(ID_NOT_VALID) from None
+
+
+def _group(system: HeosSystem, request: Request) -> SimulatedGroup:
+    try:
+        return system.groups[request.number("gid", -_ANY, _ANY)]
+    except KeyError:
+        raise Refusal(ID_NOT_VALID) from None
+
+
+def _page(items: Sequence[T], request: Request) -> tuple[int, Sequence[T]]:
+    """The part of the list that `range=a,b` asks for, and the index it starts at."""
+    first, last = 0, _PAGE - 1
+    if "range" in request.arguments:
+        bounds = request.numbers("range")
+        if len(bounds) != 2:  # noqa: PLR2004 - a range has two ends
+            raise Refusal(ARGUMENTS_NOT_CORRECT)
+        first, last = bounds
+        if not 0 <= first <= last:
+            raise Refusal(OUT_OF_RANGE)
+    return first, items[first : min(last + 1, first + _PAGE)]
+
+
+def _listing(payload: list[JsonObject], count: int) -> Answer:
+    return Answer((f"returned={len(payload)}", f"count={count}"), payload)
+
+
+# system
+
+
+def _check_account(system: HeosSystem, request: Request) -> Answer:
+    del request
+    return Answer(instead=system.account())
+
+
+def _heart_beat(system: HeosSystem, request: Request) -> Answer:
+    del system, request
+    return Answer()
+
+
+def _sign_in(system: HeosSystem, request: Request) -> Answer:
+    user, password = request.word("un"), request.word("pw")
+    if system.password not in {None, password}:
+        raise Refusal(INVALID_CREDENTIALS)
+    system.sign_in(user)
+    return Answer(instead=system.account())
+
+
+def _sign_out(system: HeosSystem, request: Request) -> Answer:
+    del request
+    system.sign_in(None)
+    return Answer(instead=system.account())
+
+
+# player
+
+
+def _player_info(system: HeosSystem, player: SimulatedPlayer) -> JsonObject:
+    group = system.group_of(player.pid)
+    return {
+        "name": player.name,
+        "pid": player.pid,
+        **({"gid": group.pids[0]} if group else {}),
+        "model": player.model,
+        "version": player.version,
+        "ip": player.ip,
+        "network": player.network,
+        "lineout": player.lineout,
+        **({"serial": player.serial} if player.serial else {}),
+    }
+
+
+def _get_players(system: HeosSystem, request: Request) -> Answer:
+    del request
+    return Answer(payload=[_player_info(system, player) for player in system.players.values()])
+
+
+def _get_player_info(system: HeosSystem, request: Request) -> Answer:
+    return Answer(payload=_player_info(system, _player(system, request)))
+
+
+def _get_play_state(system: HeosSystem, request: Request) -> Answer:
+    player = system.transport(_player(system, request).pid)
+    return Answer((f"state={player.state}",))
+
+
+def _set_play_state(system: HeosSystem, request: Request) -> Answer:
+    player = _player(system, request)
+    state = request.word("state", "play", "pause", "stop")
+    leader = system.transport(player.pid)
+    if state == "play" and leader.now_playing is None and not leader.queue:
+        raise Refusal(NOT_AVAILABLE)
+    system.set_state(player.pid, state)
+    return Answer()
+
+
+def _texts(item: SimulatedItem) -> JsonObject:
+    """Texts and ids go out escaped: openhab-addons issue 19957 (stations), pyheos issue 87 (browsing)."""
+    return {
+        "song": escape(item.song),
+        "album": escape(item.album),
+        "artist": escape(item.artist),
+        "image_url": item.image_url,
+        "album_id": escape(item.album_id),
+        "mid": escape(item.mid),
+    }
+
+
+def _get_now_playing_media(system: HeosSystem, request: Request) -> Answer:
+    player = system.transport(_player(system, request).pid)
+    item = player.now_playing
+    if item is None:
+        return Answer(payload={})
+    station: JsonObject = {"station": escape(item.station)} if item.station else {}
+    qid = 1 if player.station is not None or player.current is None else player.current + 1
+    payload: JsonObject = {"type": item.type, **_texts(item), **station, "qid": qid, "sid": item.sid}
+    return Answer(payload=payload, with_options=True)
+
+
+def _get_volume(system: HeosSystem, request: Request) -> Answer:
+    return Answer((f"level={_player(system, request).level}",))
+
+
+def _set_volume(system: HeosSystem, request: Request) -> Answer:
+    player = _player(system, request)
+    system.turn_volume(player.pid, request.number("level", 0, 100))
+    return Answer()
+
+
+def _volume_up(system: HeosSystem, request: Request) -> Answer:
+    player = _player(system, request)
+    system.turn_volume(player.pid, player.level + request.number("step", 1, 10, 5))
+    return Answer()
+
+
+def _volume_down(system: HeosSystem, request: Request) -> Answer:
+    player = _player(system, request)
+    system.turn_volume(player.pid, player.level - request.number("step", 1, 10, 5))
+    return Answer()
+
+
+def _get_mute(system: HeosSystem, request: Request) -> Answer:
+    return Answer((f"state={_on_off(_player(system, request).mute)}",))
+
+
+def _set_mute(system: HeosSystem, request: Request) -> Answer:
+    player = _player(system, request)
+    system.set_mute(player.pid, request.word("state", "on", "off") == "on")
+    return Answer()
+
+
+def _toggle_mute(system: HeosSystem, request: Request) -> Answer:
+    system.press_mute(_player(system, request).pid)
+    return Answer()
+
+
+def _get_play_mode(system: HeosSystem, request: Request) -> Answer:
+    player = system.transport(_player(system, request).pid)
+    return Answer((f"repeat={player.repeat}", f"shuffle={_on_off(player.shuffle)}"))
+
+
+def _set_play_mode(system: HeosSystem, request: Request) -> Answer:
+    player = system.transport(_player(system, request).pid)
+    if not {"repeat", "shuffle"} & request.arguments.keys():
+        raise Refusal(ARGUMENTS_NOT_CORRECT)
+    repeat, shuffle = player.repeat, player.shuffle
+    if "repeat" in request.arguments:
+        repeat = request.word("repeat", "on_all", "on_one", "off")
+    if "shuffle" in request.arguments:
+        shuffle = request.word("shuffle", "on", "off") == "on"
+    system.set_play_mode(player.pid, repeat, shuffle)
+    return Answer()
+
+
+def _get_queue(system: HeosSystem, request: Request) -> Answer:
+    queue = system.transport(_player(system, request).pid).queue
+    first, items = _page(queue, request)
+    payload: list[JsonObject] = [{**_texts(item), "qid": qid} for qid, item in enumerate(items, first + 1)]
+    return _listing(payload, len(queue))
+
+
+def _play_queue(system: HeosSystem, request: Request) -> Answer:
+    player = system.transport(_player(system, request).pid)
+    qid = request.number("qid", -_ANY, _ANY)
+    if not 1 <= qid <= len(player.queue):
+        raise Refusal(ID_NOT_VALID)
+    system.play_queue(player.pid, qid - 1)
+    return Answer()
+
+
+def _remove_from_queue(system: HeosSystem, request: Request) -> Answer:
+    player = system.transport(_player(system, request).pid)
+    qids = request.numbers("qid")
+    if not all(1 <= qid <= len(player.queue) for qid in qids):
+        raise Refusal(ID_NOT_VALID)
+    system.remove_from_queue(player.pid, {qid - 1 for qid in qids})
+    return Answer()
+
+
+def _clear_queue(system: HeosSystem, request: Request) -> Answer:
+    player = system.transport(_player(system, request).pid)
+    if not player.queue:
+        raise Refusal(NOT_AVAILABLE)  # music-assistant/server pull 3295
+    system.remove_from_queue(player.pid, set(range(len(player.queue))))
+    return Answer()
+
+
+def _play_next(system: HeosSystem, request: Request) -> Answer:
+    system.skip(_player(system, request).pid, 1)
+    return Answer()
+
+
+def _play_previous(system: HeosSystem, request: Request) -> Answer:
+    system.skip(_player(system, request).pid, -1)
+    return Answer()
+
+
+def _check_update(system: HeosSystem, request: Request) -> Answer:
+    _player(system, request)
+    return Answer(payload={"update": "update_none"})
+
+
+# group
+
+
+def _group_info(system: HeosSystem, group: SimulatedGroup) -> JsonObject:
+    players: list[JsonObject] = [
+        {
+            "name": system.players[pid].name,
+            "pid": pid,
+            "role": "leader" if pid == group.pids[0] else "member",
+        }
+        for pid in group.pids
+    ]
+    return {"name": system.group_name(group), "gid": group.pids[0], "players": players}
+
+
+def _get_groups(system: HeosSystem, request: Request) -> Answer:
+    del request
+    return Answer(payload=[_group_info(system, group) for group in system.groups.values()])
+
+
+def _get_group_info(system: HeosSystem, request: Request) -> Answer:
+    return Answer(payload=_group_info(system, _group(system, request)))
+
+
+def _set_group(system: HeosSystem, request: Request) -> Answer:
+    pids = list(dict.fromkeys(request.numbers("pid")))
+    if not all(pid in system.players for pid in pids):
+        raise Refusal(ID_NOT_VALID)
+    system.set_group(pids)
+    group = system.groups.get(pids[0])
+    return Answer((f"gid={pids[0]}", f"name={escape(system.group_name(group))}") if group else ())
+
+
+def _get_group_volume(system: HeosSystem, request: Request) -> Answer:
+    return Answer((f"level={_group(system, request).level}",))
+
+
+def _set_group_volume(system: HeosSystem, request: Request) -> Answer:
+    group = _group(system, request)
+    system.set_group_level(group, request.number("level", 0, 100))
+    return Answer()
+
+
+def _group_volume_up(system: HeosSystem, request: Request) -> Answer:
+    group = _group(system, request)
+    system.set_group_level(group, group.level + request.number("step", 1, 10, 5))
+    return Answer()
+
+
+def _group_volume_down(system: HeosSystem, request: Request) -> Answer:
+    group = _group(system, request)
+    system.set_group_level(group, group.level - request.number("step", 1, 10, 5))
+    return Answer()
+
+
+def _get_group_mute(system: HeosSystem, request: Request) -> Answer:
+    return Answer((f"state={_on_off(system.group_mute(_group(system, request)))}",))
+
+
+def _set_group_mute(system: HeosSystem, request: Request) -> Answer:
+    group = _group(system, request)
+    system.set_group_mute(group, request.word("state", "on", "off") == "on")
+    return Answer()
+
+
+def _toggle_group_mute(system: HeosSystem, request: Request) -> Answer:
+    group = _group(system, request)
+    system.set_group_mute(group, not system.group_mute(group))
+    return Answer()
+
+
+# browse
+
+
+def _get_music_sources(system: HeosSystem, request: Request) -> Answer:
+    del request
+    sources: list[JsonObject] = [
+        {"name": name, "image_url": "", "type": kind, "sid": sid, "available": available}
+        for name, kind, sid, available in (
+            ("Local Music", "heos_server", LOCAL_MUSIC, "true"),
+            ("AUX Input", "heos_service", AUX_INPUTS, "true"),
+            ("Favorites", "heos_service", FAVOURITES, "true" if system.user is not None else "false"),
+        )
+    ]
+    return Answer(payload=sources)
+
+
+def _source(name: str, kind: str, sid: int) -> JsonObject:
+    return {"name": escape(name), "image_url": "", "type": kind, "sid": sid}
+
+
+def _station(name: str, item: SimulatedItem) -> JsonObject:
+    return {
+        "container": "no",
+        "mid": escape(item.mid),
+        "type": "station",
+        "playable": "yes",
+        "name": escape(name),
+        "image_url": item.image_url,
+    }
+
+
+def _track(item: SimulatedItem) -> JsonObject:
+    texts = _texts(item)
+    return {
+        "container": "no",
+        "type": item.type,
+        "mid": texts["mid"],
+        "playable": "yes",
+        "name": texts["song"],
+        "artist": texts["artist"],
+        "album": texts["album"],
+        "image_url": item.image_url,
+    }
+
+
+def _tracks_in(system: HeosSystem, request: Request) -> list[SimulatedItem]:
+    cid = request.word("cid")
+    for album in system.albums:
+        if album.cid == cid:
+            return album.tracks
+    raise Refusal(ID_NOT_VALID)
+
+
+def _browse_server(system: HeosSystem, request: Request) -> Answer:
+    if "cid" in request.arguments:
+        tracks = _tracks_in(system, request)
+        return _listing([_track(item) for item in _page(tracks, request)[1]], len(tracks))
+    payload: list[JsonObject] = [
+        {
+            "container": "yes",
+            "type": "album",
+            "cid": escape(album.cid),
+            "playable": "yes",
+            "name": escape(album.title),
+            "artist": escape(album.artist),
+            "image_url": "",
+        }
+        for album in system.albums
+    ]
+    return _listing(payload, len(payload))
+
+
+def _browse(system: HeosSystem, request: Request) -> Answer:
+    """A range is honoured inside containers and on favourites, not on the other roots."""
+    sid = request.number("sid", -_ANY, _ANY)
+    if sid == DLNA_SERVER:
+        return _browse_server(system, request)
+    if sid == FAVOURITES:
+        if system.user is None:
+            raise Refusal(NOT_LOGGED_IN)
+        page = _page(system.favourites, request)[1]
+        return _listing([_station(item.station, item) for item in page], len(system.favourites))
+    if sid == LOCAL_MUSIC:
+        payload = [_source("Plex Media Server: attic", "heos_server", DLNA_SERVER)]
+    elif sid == AUX_INPUTS:
+        payload = [_source(player.name, "heos_service", player.pid) for player in system.players.values()]
+    elif sid in system.players:
+        player = system.players[sid]
+        items = [input_station(f"inputs/{name}") for name in player.inputs]
+        payload = [_station(f"{player.name} - {item.song}", item) for item in items]
+    else:
+        raise Refusal(ID_NOT_VALID)
+    return _listing(payload, len(payload))
+
+
+def _play_stream(system: HeosSystem, request: Request) -> Answer:
+    """A URL, or a station or an input by its mid."""
+    player = _player(system, request)
+    if "url" in request.arguments:
+        system.play_url(player.pid, request.word("url"))
+        return Answer()
+    request.word("sid")
+    mid = request.word("mid")
+    if mid.startswith("inputs/"):
+        return _play(system, player, mid, player)
+    for item in system.favourites:
+        if item.mid == mid:
+            system.play_item(player.pid, item)
+            return Answer()
+    raise Refusal(ID_NOT_VALID)
+
+
+def _play(system: HeosSystem, player: SimulatedPlayer, mid: str, owner: SimulatedPlayer) -> Answer:
+    if mid.removeprefix("inputs/") not in owner.inputs:
+        raise Refusal(ID_NOT_VALID)
+    system.play_item(player.pid, input_station(mid))
+    return Answer()
+
+
+def _play_input(system: HeosSystem, request: Request) -> Answer:
+    player = _player(system, request)
+    owner = _player(system, request, "spid") if "spid" in request.arguments else player
+    return _play(system, player, request.word("input"), owner)
+
+
+def _play_preset(system: HeosSystem, request: Request) -> Answer:
+    player = _player(system, request)
+    preset = request.number("preset", 1, len(system.favourites))
+    if system.user is None:
+        raise Refusal(NOT_LOGGED_IN)
+    system.play_item(player.pid, system.favourites[preset - 1])
+    return Answer()
+
+
+def _add_to_queue(system: HeosSystem, request: Request) -> Answer:
+    player = _player(system, request)
+    if request.number("sid", -_ANY, _ANY) != DLNA_SERVER:
+        raise Refusal(ID_NOT_VALID)
+    tracks, aid = _tracks_in(system, request), request.number("aid", 1, 4)
+    if "mid" in request.arguments:
+        tracks = [item for item in tracks if item.mid == request.arguments["mid"]]
+    if not tracks:
+        raise Refusal(ID_NOT_VALID)
+    system.add_to_queue(player.pid, [replace(item) for item in tracks], aid)
+    return Answer()
+
+
+ANSWERS: Final[Mapping[str, AnswerFunction]] = {
+    "system/check_account": _check_account,
+    "system/heart_beat": _heart_beat,
+    "system/sign_in": _sign_in,
+    "system/sign_out": _sign_out,
+    "player/get_players": _get_players,
+    "player/get_player_info": _get_player_info,
+    "player/get_play_state": _get_play_state,
+    "player/set_play_state": _set_play_state,
+    "player/get_now_playing_media": _get_now_playing_media,
+    "player/get_volume": _get_volume,
+    "player/set_volume": _set_volume,
+    "player/volume_up": _volume_up,
+    "player/volume_down": _volume_down,
+    "player/get_mute": _get_mute,
+    "player/set_mute": _set_mute,
+    "player/toggle_mute": _toggle_mute,
+    "player/get_play_mode": _get_play_mode,
+    "player/set_play_mode": _set_play_mode,
+    "player/get_queue": _get_queue,
+    "player/play_queue": _play_queue,
+    "player/remove_from_queue": _remove_from_queue,
+    "player/clear_queue": _clear_queue,
+    "player/play_next": _play_next,
+    "player/play_previous": _play_previous,
+    "player/check_update": _check_update,
+    "group/get_groups": _get_groups,
+    "group/get_group_info": _get_group_info,
+    "group/set_group": _set_group,
+    "group/get_volume": _get_group_volume,
+    "group/set_volume": _set_group_volume,
+    "group/volume_up": _group_volume_up,
+    "group/volume_down": _group_volume_down,
+    "group/get_mute": _get_group_mute,
+    "group/set_mute": _set_group_mute,
+    "group/toggle_mute": _toggle_group_mute,
+    "browse/get_music_sources": _get_music_sources,
+    "browse/browse": _browse,
+    "browse/play_stream": _play_stream,
+    "browse/play_input": _play_input,
+    "browse/play_preset": _play_preset,
+    "browse/add_to_queue": _add_to_queue,
+}

@@ -1,0 +1,229 @@
+"""The last known state of every zone and link: written by drivers, one writer per part, read by all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
+
+from sugartalkd.model import (
+    HEOS_LINK,
+    LinkId,
+    LinkState,
+    LinkWord,
+    PlayerKey,
+    PlayerState,
+    ReceiverId,
+    ReceiverState,
+    ReceiverZone,
+    Zone,
+    ZoneId,
+    ZoneState,
+    receiver_link,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneReport:
+    """Something that happened in a zone and leaves no state behind, such as a playback error."""
+
+    event_type: str
+    text: str
+
+
+class Listener(Protocol):
+    """Who wants to know; called in the event loop, must not wait."""
+
+    def zone_changed(self, old: ZoneState | None, new: ZoneState | None) -> None: ...
+
+    def zone_reported(self, zone: Zone, report: ZoneReport) -> None: ...
+
+    def link_changed(self, link: LinkId, old: LinkState | None, new: LinkState | None) -> None: ...
+
+
+class StateStore:
+    """State goes in at one end and comes out as old and new at the other; equal values stop here."""
+
+    def __init__(self) -> None:
+        self._zones: dict[ZoneId, ZoneState] = {}
+        self._links: dict[LinkId, LinkState] = {}
+        self._receivers: dict[tuple[ReceiverId, ReceiverZone], ReceiverState] = {}
+        self._players: dict[PlayerKey, PlayerState] = {}
+        self._tried: set[LinkId] = set()
+        self._listeners: list[Listener] = []
+
+    @property
+    def zones(self) -> Mapping[ZoneId, ZoneState]:
+        return self._zones
+
+    @property
+    def links(self) -> Mapping[LinkId, LinkState]:
+        return self._links
+
+    def listen(self, listener: Listener) -> None:
+        self._listeners.append(listener)
+
+    # -- zones ---------------------------------------------------------------------------------------
+
+    def put_zone(self, zone: Zone) -> None:
+        """Add a zone, or give one another description."""
+        self._renew(zone)
+
+    def remove_zone(self, zone: ZoneId) -> None:
+        """Forget a zone; unknown ids are ignored."""
+        if (old := self._zones.pop(zone, None)) is not None:
+            for listener in self._listeners:
+                listener.zone_changed(old, None)
+
+    def settle(self) -> None:
+        """Stop waiting for links that have not answered since the start (contract 3: after 10 s)."""
+        self._tried.update(self._links)
+        self._renew_all()
+
+    # -- drivers -------------------------------------------------------------------------------------
+
+    def put_receiver(self, receiver: ReceiverId, zone: ReceiverZone, state: ReceiverState | None) -> None:
+        """What one zone of a receiver said; `None` when nothing of it holds any longer."""
+        if state is None:
+            self._receivers.pop((receiver, zone), None)
+        else:
+            self._receivers[receiver, zone] = state
+        for old in list(self._zones.values()):
+            if old.zone.receiver == receiver and old.zone.receiver_zone is zone:
+                self._renew(old.zone)
+
+    def put_player(self, player: PlayerKey, state: PlayerState | None) -> None:
+        """What a player said; `None` when the HEOS system does not know it at the moment."""
+        if state is None:
+            self._players.pop(player, None)
+        else:
+            self._players[player] = state
+        for old in list(self._zones.values()):
+            if old.zone.player == player:
+                self._renew(old.zone)
+
+    def put_link(self, link: LinkId, state: LinkState | None) -> None:
+        """A link's state; `None` when it is no longer configured."""
+        old = self._links.get(link)
+        if old == state:
+            return
+        if state is None:
+            self._links.pop(link, None)
+            self._tried.discard(link)
+        else:
+            self._links[link] = state
+            if state.word is not LinkWord.CONNECTING:
+                self._tried.add(link)
+        for listener in self._listeners:
+            listener.link_changed(link, old, state)
+        if old is None or state is None or old.word is not state.word:
+            self._renew_all()
+
+    def report(self, player: PlayerKey, report: ZoneReport) -> None:
+        """Pass on what happened at a player to every zone that has it."""
+        for state in list(self._zones.values()):
+            if state.zone.player == player:
+                for listener in self._listeners:
+                    listener.zone_reported(state.zone, report)
+
+    # -- inside --------------------------------------------------------------------------------------
+
+    def _renew_all(self) -> None:
+        for old in list(self._zones.values()):
+            self._renew(old.zone)
+
+    def _renew(self, zone: Zone) -> None:
+        new = self._merge(zone)
+        old = self._zones.get(zone.id)
+        if old == new:
+            return
+        self._zones[zone.id] = new
+        for listener in self._listeners:
+            listener.zone_changed(old, new)
+
+    def _merge(self, zone: Zone) -> ZoneState:
+        receiver = player = None
+        receiver_word = player_word = LinkWord.DISABLED
+        settled = True
+        if zone.receiver is not None:
+            link = receiver_link(zone.receiver)
+            receiver = self._receivers.get((zone.receiver, zone.receiver_zone))
+            receiver_word = self._word(link)
+            settled &= link in self._tried
+        if zone.player is not None:
+            player = self._players.get(zone.player)
+            player_word = self._word(HEOS_LINK)
+            settled &= HEOS_LINK in self._tried
+        return ZoneState(zone, receiver, player, receiver_word, player_word, settled)
+
+    def _word(self, link: LinkId) -> LinkWord:
+        state = self._links.get(link)
+        return LinkWord.DISABLED if state is None else state.word
+
+
+class LinkBook:
+    """The writer of one link's state: keeps since, host and counters straight from attempt to attempt.
+
+    `connecting` is said only before the first attempt has ended and during the first attempt after a
+    loss; later retries stay on the last word (contract 2).
+    """
+
+    def __init__(self, store: StateStore, link: LinkId, host: str | None) -> None:
+        self._store = store
+        self._link = link
+        self._state = LinkState(LinkWord.CONNECTING, since=now(), host=host)
+        self._was_up = False
+        store.put_link(link, self._state)
+
+    @property
+    def word(self) -> LinkWord:
+        return self._state.word
+
+    def connecting(self, host: str | None = None) -> None:
+        """An attempt begins; the word changes only if this is the first one after a loss."""
+        self._put(host=host or self._state.host, next_attempt_at=None)
+
+    def online(self, latency_ms: float | None = None) -> None:
+        """A session is up and everything has been read."""
+        reconnects = self._state.reconnects + (1 if self._was_up and not self._up else 0)
+        self._was_up = True
+        self._put(
+            word=LinkWord.ONLINE, latency_ms=latency_ms, reconnects=reconnects, last_error=None,
+            next_attempt_at=None,
+        )  # fmt: skip
+
+    def latency(self, milliseconds: float) -> None:
+        """A new measurement; published with the next health report, it changes no topic by itself."""
+        self._put(latency_ms=round(milliseconds, 1))
+
+    def lost(self, error: str) -> None:
+        """An established session ended; the first attempt to get it back begins."""
+        self._put(word=LinkWord.CONNECTING, latency_ms=None, last_error=error)
+
+    def down(self, word: LinkWord, error: str, next_attempt_at: datetime | None) -> None:
+        """An attempt failed."""
+        self._put(word=word, latency_ms=None, last_error=error, next_attempt_at=next_attempt_at)
+
+    def close(self) -> None:
+        """The daemon stops: nothing answers for this link any more."""
+        self._put(word=LinkWord.OFFLINE, latency_ms=None, next_attempt_at=None)
+
+    @property
+    def _up(self) -> bool:
+        return self._state.word is LinkWord.ONLINE
+
+    def _put(self, **changes: object) -> None:
+        new = replace(self._state, **changes)  # pyright: ignore[reportArgumentType]
+        if new.word is not self._state.word:
+            new = replace(new, since=now())
+        self._state = new
+        self._store.put_link(self._link, new)
+
+
+def now() -> datetime:
+    """The present in UTC, whole milliseconds: what every time stamp is made of."""
+    stamp = datetime.now(UTC)
+    return stamp.replace(microsecond=stamp.microsecond // 1000 * 1000)

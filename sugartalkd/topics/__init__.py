@@ -1,0 +1,23 @@
+"""The contract as a table: subscriptions, router, publisher and reference are loops over its rows."""
+
+from sugartalkd.topics import bridge, zone_command, zone_state
+from sugartalkd.topics.bridge import BRIDGE, REQUESTS, ZONE_OTHER
+from sugartalkd.topics.zone_command import COMMANDS
+from sugartalkd.topics.zone_state import EVENTS, STATES
+
+REQUEST_SUBSCRIPTION = "bridge/request/#"
+SUBSCRIPTIONS = (*sorted({row.subscription for row in COMMANDS}), REQUEST_SUBSCRIPTION)
+
+__all__ = [
+    "BRIDGE",
+    "COMMANDS",
+    "EVENTS",
+    "REQUESTS",
+    "REQUEST_SUBSCRIPTION",
+    "STATES",
+    "SUBSCRIPTIONS",
+    "ZONE_OTHER",
+    "bridge",
+    "zone_command",
+    "zone_state",
+]

@@ -1,0 +1,143 @@
+"""The shapes of the contract table: one row says everything that is known of one topic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from sugartalkd.model import UNHEARD, Capability, Unheard, Zone, ZoneState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sugartalkd.command import BridgeCommand, Setting, ZoneCommand
+    from sugartalkd.model import Json, Object
+    from sugartalkd.topics.payload import Kind
+
+V = TypeVar("V")
+
+
+def always(_zone: Zone) -> bool:
+    """Every zone has it."""
+    return True
+
+
+def having(*capabilities: Capability) -> Callable[[Zone], bool]:
+    """Zones that can do any of these."""
+    return lambda zone: not zone.capabilities.isdisjoint(capabilities)
+
+
+@dataclass(frozen=True, slots=True)
+class StateRow(Generic[V]):
+    """A retained topic below a zone. `read` gives the value, `None` for none, `UNHEARD` to leave it alone."""
+
+    path: str
+    summary: str
+    kind: Kind[V]
+    read: Callable[[ZoneState], V | Unheard | None]
+    has: Callable[[Zone], bool] = always
+    qos: int = 1
+
+    def value(self, state: ZoneState) -> object:
+        """What to compare: equal values need no publishing."""
+        return self.read(state)
+
+    def render(self, state: ZoneState) -> bytes | None:
+        """The payload, or `None` while the old retained one stands."""
+        current = self.read(state)
+        return None if isinstance(current, Unheard) else self.kind.write(current)
+
+    def json(self, state: ZoneState) -> Json:
+        """The same value for the zone's snapshot; `null` where nothing is known."""
+        current = self.read(state)
+        return None if current is None or current is UNHEARD else self.kind.to_json(current)
+
+    @property
+    def is_json(self) -> bool:
+        return self.kind.is_json
+
+    @property
+    def payload(self) -> str:
+        return self.kind.words
+
+
+class AnyStateRow(Protocol):
+    """A state row whose kind of value does not matter."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def summary(self) -> str: ...
+    @property
+    def has(self) -> Callable[[Zone], bool]: ...
+    @property
+    def qos(self) -> int: ...
+    @property
+    def is_json(self) -> bool: ...
+    @property
+    def payload(self) -> str: ...
+    def value(self, state: ZoneState) -> object: ...
+    def render(self, state: ZoneState) -> bytes | None: ...
+    def json(self, state: ZoneState) -> Json: ...
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One word of a zone's `event` topic, found by comparing two states; `None`: it did not happen."""
+
+    event_type: str
+    summary: str
+    detect: Callable[[ZoneState, ZoneState], Object | None]
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRow:
+    """`<zone>/<attribute>/set`, and the same attribute inside `<zone>/set`."""
+
+    attribute: str
+    summary: str
+    payload: str
+    parse_value: Callable[[Json], Setting]
+
+    @property
+    def path(self) -> str:
+        return f"{self.attribute}/set"
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRow:
+    """A command topic below a zone. `parse` raises a named refusal for everything that is not a command."""
+
+    path: str
+    summary: str
+    payload: str
+    parse: Callable[[str | Object], ZoneCommand]
+    subscription: str
+    """Its filter below the base topic."""
+    empty: bool = False
+    """Whether an empty payload is a command too."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRow:
+    """`bridge/request/<action>`, answered on `bridge/response/<action>`."""
+
+    action: str
+    summary: str
+    payload: str
+    data: str
+    parse: Callable[[str | Object], BridgeCommand]
+    admin: bool = False
+    """Needs `allow_admin`."""
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeRow:
+    """A topic of the bridge that is no answer; its payload is made by whoever owns what it tells."""
+
+    path: str
+    summary: str
+    payload: str
+    retained: bool = True
+    is_json: bool = True
+    qos: int = field(default=1)

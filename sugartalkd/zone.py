@@ -1,0 +1,315 @@
+"""A zone's devices: what can be asked of them, and which call on which device a command becomes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from enum import Enum
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, assert_never
+
+from sugartalkd.command import (
+    TOGGLE,
+    Decibels,
+    OnOff,
+    PlayUrl,
+    Press,
+    Reread,
+    SetInput,
+    SetMany,
+    SetMute,
+    SetPower,
+    SetRepeat,
+    SetShuffle,
+    SetSleep,
+    SetSoundMode,
+    SetVolume,
+    Verb,
+    VolumeChange,
+    ZoneCommand,
+)
+from sugartalkd.errors import Internal, NotConfirmed, OutOfRange, SugartalkError, Unsupported
+from sugartalkd.model import Capability, Owner, Transport
+from sugartalkd.volume import Target, resolve
+
+if TYPE_CHECKING:
+    from sugartalkd.model import Object, PlayerState, ReceiverState, Repeat, Track, Zone, ZoneState
+    from sugartalkd.state import StateStore
+
+TARGET_HOLDS: Final = 1.0
+"""Seconds for which a volume just sent counts as the present one: its event may come after the next step."""
+
+Confirmation: TypeAlias = Awaitable[None]
+"""Done when the receiver showed the value that was written, an error when it did not."""
+
+
+class Player(Protocol):
+    """What a zone asks of its player; each call ends when the player has answered."""
+
+    async def set_volume(self, level: int) -> None: ...
+    async def set_mute(self, on: bool) -> None: ...
+    async def set_repeat(self, repeat: Repeat) -> None: ...
+    async def set_shuffle(self, on: bool) -> None: ...
+    async def play(self) -> None: ...
+    async def pause(self) -> None: ...
+    async def stop(self) -> None: ...
+    async def next(self) -> None: ...
+    async def previous(self) -> None: ...
+    async def play_url(self, url: str, track: Track | None) -> None: ...
+    async def refresh(self) -> None: ...
+
+
+class Receiver(Protocol):
+    """What a zone asks of its receiver; each call ends when the command is on the wire."""
+
+    async def set_power(self, on: bool) -> Confirmation: ...
+    async def set_volume(self, value: float) -> Confirmation: ...
+    async def set_mute(self, on: bool) -> Confirmation: ...
+    async def set_input(self, name: str) -> Confirmation: ...
+    async def set_sound_mode(self, mode: str) -> Confirmation: ...
+    async def set_sleep(self, minutes: int) -> Confirmation: ...
+    async def refresh(self) -> None: ...
+
+
+class Lane(Enum):
+    """Which device a command goes to: a hung player must not hold up the receiver beside it."""
+
+    RECEIVER = "receiver"
+    PLAYER = "player"
+
+
+class ZoneDevices:
+    """One zone's player and receiver, either of which may be missing."""
+
+    def __init__(
+        self, zone: Zone, store: StateStore, player: Player | None, receiver: Receiver | None
+    ) -> None:
+        self.zone = zone
+        self._store = store
+        self._player = player
+        self._receiver = receiver
+        self._target: float | None = None
+        """The volume that was sent last: what the next relative step adds to, until `_target_until`."""
+        self._target_until = 0.0
+
+    def check(self, command: ZoneCommand) -> None:
+        """Refuse what this zone can never carry out, before anything moves."""
+        if isinstance(command, SetMany):
+            for _, setting in command.settings:
+                self.check(setting)
+            return
+        needed = _NEEDS.get(type(command))
+        if needed is not None and needed not in self.zone.capabilities:
+            raise Unsupported(f"{self.zone.id} has no {needed.value}: it has {self._can_do}")
+        match command:
+            case SetVolume(change):
+                if isinstance(change, Decibels) and self.zone.owner is not Owner.RECEIVER:
+                    raise Unsupported(f"{self.zone.id} has no volume_db: its volume belongs to the player")
+                resolve(change, self.zone.scale, self.zone.max_volume, current=None)
+            case SetInput(name):
+                self._input(name)
+            case SetSoundMode(name):
+                self._sound_mode(name)
+            case PlayUrl(volume=change) if change is not None:
+                self.check(SetVolume(change))
+            case _:
+                pass
+
+    @property
+    def asleep(self) -> bool:
+        """Whether the volume belongs to a receiver that is not known to be on."""
+        part = self._state.receiver_up
+        return self.zone.owner is Owner.RECEIVER and not (part is not None and part.power)
+
+    async def awake(self, seconds: float) -> None:
+        """Wait until the receiver is on, at most so many seconds."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while self.asleep and loop.time() < deadline:  # noqa: ASYNC110  # state has listeners, not waiters
+            await asyncio.sleep(0.1)
+
+    async def refresh(self) -> None:
+        """Ask both devices; one side of a merged zone may be away, both raise the player's error."""
+        devices = [device for device in (self._player, self._receiver) if device is not None]
+        said = await asyncio.gather(*(device.refresh() for device in devices), return_exceptions=True)
+        failures = [one for one in said if one is not None]
+        for failure in failures:
+            if len(failures) == len(devices) or not isinstance(failure, SugartalkError):
+                raise failure
+
+    def forget_target(self) -> None:
+        """The receiver went its own way: steps count from what it says."""
+        self._target = None
+
+    @property
+    def _can_do(self) -> str:
+        return ", ".join(one.value for one in Capability if one in self.zone.capabilities) or "nothing"
+
+    def lane(self, command: ZoneCommand) -> Lane:
+        match command:
+            case SetVolume() | SetMute():
+                return Lane.RECEIVER if self.zone.owner is Owner.RECEIVER else Lane.PLAYER
+            case SetPower() | SetInput() | SetSoundMode() | SetSleep():
+                return Lane.RECEIVER
+            case _:
+                return Lane.PLAYER
+
+    async def start(self, command: ZoneCommand, data: Object) -> Confirmation | None:
+        """Send one command to its device; what comes back is still to be confirmed, `None` is done."""
+        match command:
+            case SetVolume(change):
+                return await self._set_volume(change, data)
+            case SetMute(on):
+                mute = await self._on_or_off(on, "mute", lambda: self._state.mute)
+                if self.zone.owner is Owner.RECEIVER:
+                    return await self._the_receiver.set_mute(mute)
+                await self._the_player.set_mute(mute)
+            case SetPower(on):
+                power = await self._on_or_off(on, "power", lambda: self._state.from_receiver(_power))
+                return await self._the_receiver.set_power(power)
+            case SetInput(name):
+                return await self._the_receiver.set_input(self._input(name))
+            case SetSoundMode(name):
+                return await self._the_receiver.set_sound_mode(self._sound_mode(name))
+            case SetSleep(minutes):
+                return await self._the_receiver.set_sleep(minutes)
+            case SetRepeat(repeat):
+                await self._the_player.set_repeat(repeat)
+            case SetShuffle(on):
+                shuffle = await self._on_or_off(on, "shuffle", lambda: self._state.from_player(_shuffle))
+                await self._the_player.set_shuffle(shuffle)
+            case Press(verb):
+                await self._press(verb)
+            case PlayUrl(url, track):
+                await self._the_player.play_url(url, track)
+            case Reread() | SetMany():
+                raise Internal(f"{type(command).__name__} does not go through a lane")
+            case _:
+                assert_never(command)
+        return None
+
+    async def _press(self, verb: Verb) -> None:
+        player = self._the_player
+        match verb:
+            case Verb.PLAY:
+                await player.play()
+            case Verb.PAUSE:
+                await player.pause()
+            case Verb.TOGGLE:
+                part = self._state.player_up
+                playing = part is not None and part.transport is Transport.PLAYING
+                await (player.pause() if playing else player.play())
+            case Verb.STOP:
+                await player.stop()
+            case Verb.NEXT:
+                await player.next()
+            case Verb.PREVIOUS:
+                await player.previous()
+            case _:
+                assert_never(verb)
+
+    async def _set_volume(self, change: VolumeChange, data: Object) -> Confirmation | None:
+        target = self._resolve(change)
+        if target is None:
+            await self._ask()
+            target = self._resolve(change)
+        if target is None:
+            raise NotConfirmed(f"{self.zone.id} does not say its volume, so no step can be added to it")
+        if target.clamped:
+            data |= {"clamped": True, "value": target.value}
+        # Noted before it is sent: a step that comes while it travels adds to it.
+        self._target = target.value
+        self._target_until = asyncio.get_running_loop().time() + TARGET_HOLDS
+        if self.zone.owner is Owner.RECEIVER:
+            return await self._the_receiver.set_volume(target.value)
+        await self._the_player.set_volume(int(target.value))
+        return None
+
+    def _resolve(self, change: VolumeChange) -> Target | None:
+        current = self._state.volume
+        if self._target is not None and asyncio.get_running_loop().time() < self._target_until:
+            current = self._target
+        return resolve(
+            change,
+            self.zone.scale,
+            self.zone.max_volume,
+            current if isinstance(current, float) else None,
+        )
+
+    async def _on_or_off(self, on: OnOff, what: str, read: Callable[[], object]) -> bool:
+        """The wished state; a toggle turns over what the device says, asking it if need be."""
+        if on is not TOGGLE:
+            return on is True
+        if not isinstance(read(), bool):
+            await self._ask()
+        present = read()
+        if not isinstance(present, bool):
+            raise NotConfirmed(
+                f"{self.zone.id} does not say its {what}, so it cannot be toggled; send ON or OFF"
+            )
+        return not present
+
+    async def _ask(self) -> None:
+        device = self._receiver if self._receiver is not None else self._player
+        if device is not None:
+            await device.refresh()
+
+    @property
+    def _state(self) -> ZoneState:
+        return self._store.zones[self.zone.id]
+
+    @property
+    def _the_player(self) -> Player:
+        if self._player is None:
+            raise Unsupported(f"{self.zone.id} has no player")
+        return self._player
+
+    @property
+    def _the_receiver(self) -> Receiver:
+        if self._receiver is None:
+            raise Unsupported(f"{self.zone.id} has no receiver")
+        return self._receiver
+
+    def _input(self, wished: str) -> str:
+        """The receiver's own name for an input given by id, name or label."""
+        for one in self.zone.inputs:
+            if wished.casefold() in {text.casefold() for text in (one.id, one.name, one.label) if text}:
+                return one.id
+        names = ", ".join(one.name for one in self.zone.inputs if not one.hidden)
+        raise OutOfRange(f"{self.zone.id} has no input {wished[:64]!r}; it has {names}")
+
+    def _sound_mode(self, wished: str) -> str:
+        for mode in self.zone.sound_modes:
+            if mode.casefold() == wished.casefold():
+                return mode
+        raise OutOfRange(
+            f"{self.zone.id} cannot be set to sound mode {wished[:64]!r}; it takes "
+            + ", ".join(self.zone.sound_modes)
+        )
+
+
+_NEEDS: Final[dict[type[ZoneCommand], Capability]] = {
+    SetVolume: Capability.VOLUME,
+    SetMute: Capability.MUTE,
+    SetPower: Capability.POWER,
+    SetInput: Capability.INPUT,
+    SetSoundMode: Capability.SOUND_MODE,
+    SetSleep: Capability.SLEEP,
+    SetRepeat: Capability.REPEAT,
+    SetShuffle: Capability.SHUFFLE,
+    Press: Capability.TRANSPORT,
+    PlayUrl: Capability.TRANSPORT,
+}
+
+
+def _power(part: ReceiverState) -> bool | None:
+    return part.power
+
+
+def _shuffle(part: PlayerState) -> bool | None:
+    return part.shuffle
+
+
+def attribute_of(command: ZoneCommand) -> str | None:
+    """What a newer command of the same kind replaces; verbs are never merged."""
+    needed = _NEEDS.get(type(command))
+    return None if needed is None or needed is Capability.TRANSPORT else needed.value
