@@ -73,7 +73,7 @@ class Desk:
         except ConfigurationFault as fault:
             raise BadPayload(f"nothing was changed: {fault}") from fault
         try:
-            save_settings(loaded.config.state_folder, loaded.settings)
+            save_settings(loaded.state_folder, loaded.settings)
         except OSError as error:
             raise Internal(
                 f"settings.yaml cannot be written, so nothing was changed: {error.strerror}"

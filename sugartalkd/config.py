@@ -191,11 +191,6 @@ class Config(_Part):
     allow_raw: bool = False
     allow_admin: bool = False
 
-    @property
-    def state_folder(self) -> Path:
-        """Where zone ids and changed settings are kept."""
-        return state_folder(self.state_dir, os.environ)
-
     @model_validator(mode="before")
     @classmethod
     def _sections_left_empty(cls, content: object) -> object:
@@ -226,6 +221,11 @@ class Loaded:
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What settings.yaml holds: the changes made by `config/set`, as a tree."""
     environ: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def state_folder(self) -> Path:
+        """Where zone ids and changed settings are kept."""
+        return state_folder(self.config.state_dir, self.environ)
 
 
 def find(environ: Mapping[str, str]) -> Path | None:

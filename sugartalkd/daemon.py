@@ -85,7 +85,7 @@ class Daemon:
             farewell=self._publisher.farewell,
         )
         self._health = Health(self.store, self._broker.counters, self._account)
-        self.roster = self._make_roster(config)
+        self.roster = self._make_roster(loaded)
         self.store.listen(self)
 
     @property
@@ -240,7 +240,8 @@ class Daemon:
 
     # -- zones ---------------------------------------------------------------------------------------
 
-    def _make_roster(self, config: Config) -> Roster:
+    def _make_roster(self, loaded: Loaded) -> Roster:
+        config = loaded.config
         inputs: tuple[str, ...] = ()
         others: tuple[str, ...] = ()
         modes: tuple[str, ...] = ()
@@ -250,7 +251,7 @@ class Daemon:
             inputs, others, modes = protocol.INPUTS, protocol.OTHER_INPUTS, protocol.SOUND_MODES
         return Roster(
             config,
-            config.state_folder / "zones.json",
+            loaded.state_folder / "zones.json",
             inputs=inputs,
             other_inputs=others,
             sound_modes=modes,
@@ -295,7 +296,7 @@ class Daemon:
             log.configure(new.log.level, new.log.format)
         if (old.mqtt, old.homeassistant, old.state_dir) != (new.mqtt, new.homeassistant, new.state_dir):
             _log.warning("changes of mqtt, homeassistant and state_dir take effect after a restart")
-        self.roster = self._make_roster(new)
+        self.roster = self._make_roster(loaded)
         if old.heos != new.heos:
             self._cancel("heos")
             self._heos = None

@@ -83,7 +83,7 @@ async def test_killed_the_will_speaks(broker: Broker, watcher: Watcher, tmp_path
 async def test_systemd_is_told(broker: Broker, watcher: Watcher, tmp_path: Path, address: str) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         notify.bind(str(tmp_path / "notify"))
-        notify.setblocking(False)  # noqa: FBT003
+        notify.setblocking(False)
         loop = asyncio.get_running_loop()
         environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "400000"}
         async with _started(_configuration(broker, tmp_path, address), **environment) as child:

@@ -26,7 +26,19 @@ pytestmark: Final = [
 
 
 def _openssl(folder: Path, *arguments: str) -> None:
-    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)  # noqa: S607
+
+
+def _authority(folder: Path, name: str) -> None:
+    out = ("-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem")
+    _openssl(folder, "req", "-x509", *out, "-subj", f"/CN={name}", "-days", "2")
+
+
+def _readable(folder: Path) -> None:
+    """Let mosquitto, which becomes its own user, read what is in a folder below /tmp."""
+    for one in (folder, *folder.parents):
+        if str(one).startswith("/tmp/"):  # noqa: S108
+            one.chmod(0o755)
 
 
 @pytest.fixture
@@ -35,18 +47,15 @@ def certificates(tmp_path: Path) -> Path:
     folder = tmp_path / "tls"
     folder.mkdir()
     (folder / "san").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
-    _openssl(folder, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem",
-             "-subj", "/CN=test ca", "-days", "2")  # fmt: skip
+    _authority(folder, "test ca")
     for name in ("server", "client"):
-        _openssl(folder, "req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr",
-                 "-subj", f"/CN={name}")  # fmt: skip
-        _openssl(folder, "x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
-                 "-CAcreateserial", "-out", f"{name}.pem", "-days", "2", "-extfile", "san")  # fmt: skip
+        request = ("-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr")
+        _openssl(folder, "req", *request, "-subj", f"/CN={name}")
+        signed_by = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "san")
+        _openssl(folder, "x509", "-req", "-in", f"{name}.csr", *signed_by, "-out", f"{name}.pem")
     for one in folder.iterdir():
         one.chmod(0o644)
-    for one in (folder, *folder.parents):
-        if str(one).startswith("/tmp/") and one.owner() == folder.owner():  # noqa: S108
-            one.chmod(0o755)  # mosquitto reads them as its own user
+    _readable(folder)
     return folder
 
 
@@ -69,53 +78,55 @@ async def _state(port: int, certificates: Path, seconds: float, **login: Any) ->
 async def test_tls_with_client_certificate(certificates: Path, tmp_path: Path, address: str) -> None:
     port = free_port()
     lines = [
-        f"listener {port} 127.0.0.1", f"cafile {certificates}/ca.pem", f"certfile {certificates}/server.pem",
-        f"keyfile {certificates}/server.key", "require_certificate true",
-    ]  # fmt: skip
+        f"listener {port} 127.0.0.1",
+        f"cafile {certificates}/ca.pem",
+        f"certfile {certificates}/server.pem",
+        f"keyfile {certificates}/server.key",
+        "require_certificate true",
+    ]
     async with LocalBroker(lines=lines):
         where = Broker("127.0.0.1", port, port, "mosquitto")
-        tls = {"enabled": True, "ca_file": str(certificates / "ca.pem"), "cert_file": str(certificates / "client.pem"),
-               "key_file": str(certificates / "client.key")}  # fmt: skip
+        tls = {
+            "enabled": True,
+            "ca_file": str(certificates / "ca.pem"),
+            "cert_file": str(certificates / "client.pem"),
+            "key_file": str(certificates / "client.key"),
+        }
         mqtt = {"host": "127.0.0.1", "port": port, "tls": tls}
         async with running(where, tmp_path, address, mqtt=mqtt):
             assert await _state(port, certificates, 5) == "online"
         other = certificates / "other"
         other.mkdir()
-        _openssl(other, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem",
-                 "-subj", "/CN=somebody else", "-days", "2")  # fmt: skip
+        _authority(other, "somebody else")
         mqtt = {"host": "127.0.0.1", "port": port, "tls": tls | {"ca_file": str(other / "ca.pem")}}
         async with running(where, tmp_path, address, mqtt=mqtt):
-            assert await _state(port, certificates, 1.5) is None, (
-                "a broker that nobody vouches for is not used"
-            )
+            assert await _state(port, certificates, 1.5) is None, "nobody vouches for this broker"
 
 
 async def test_passwords(tmp_path: Path, address: str) -> None:
-    if shutil.which("mosquitto_passwd") is None:
+    program = shutil.which("mosquitto_passwd")
+    if program is None:
         pytest.skip("needs mosquitto_passwd")
     folder = tmp_path / "passwords"
     folder.mkdir()
-    subprocess.run(["mosquitto_passwd", "-b", "-c", str(folder / "passwd"), "daemon", "s3cret"], check=True)
-    (folder / "passwd").chmod(0o644)
-    for one in (folder, *folder.parents):
-        if str(one).startswith("/tmp/"):  # noqa: S108
-            one.chmod(0o755)
+    file = folder / "passwd"
+    command = (program, "-b", "-c", str(file), "daemon", "s3cret")
+    await asyncio.to_thread(subprocess.run, command, check=True)
+    file.chmod(0o644)
+    _readable(folder)
     (tmp_path / "password").write_text("s3cret\n")
     port = free_port()
-    lines = ["per_listener_settings false", f"listener {port} 127.0.0.1", f"password_file {folder}/passwd",
-             "allow_anonymous false"]  # fmt: skip
+    lines = [f"listener {port} 127.0.0.1", f"password_file {file}", "allow_anonymous false"]
+    login = {"username": "daemon", "password_file": str(tmp_path / "password")}
     async with LocalBroker(lines=lines):
         where = Broker("127.0.0.1", port, port, "mosquitto")
-        mqtt = {
-            "host": "127.0.0.1",
-            "port": port,
-            "username": "daemon",
-            "password_file": str(tmp_path / "password"),
-        }
-        async with running(where, tmp_path, address, mqtt=mqtt):
-            async with aiomqtt.Client("127.0.0.1", port, username="daemon", password="s3cret") as client:  # noqa: S106
-                await client.subscribe("sugartalk/bridge/state")
-                async with asyncio.timeout(5):
-                    async for message in client.messages:
-                        if message.payload == b"online":
-                            break
+        mqtt = {"host": "127.0.0.1", "port": port} | login
+        async with (
+            running(where, tmp_path, address, mqtt=mqtt),
+            aiomqtt.Client("127.0.0.1", port, username="daemon", password="s3cret") as client,  # noqa: S106
+            asyncio.timeout(5),
+        ):
+            await client.subscribe("sugartalk/bridge/state")
+            async for message in client.messages:
+                if message.payload == b"online":
+                    break

@@ -126,6 +126,8 @@ class Session:
         self._free_at = self._loop.time()
         """When the next line may be written."""
         self._heard_at = self._loop.time()
+        self._over: str | None = None
+        """How the session ended."""
 
     # -- for the tenant --------------------------------------------------------------------------------
 
@@ -151,6 +153,7 @@ class Session:
         Raises Superseded when a newer line about the same subject came first, ReceiverOffline when the
         session ended before.
         """
+        self._check()
         for older in self._commands:
             if older.subject == subject and not older.written.done():
                 _fail(older.written, Superseded("a newer value took its place before it was sent"))
@@ -165,6 +168,7 @@ class Session:
         Without `patience` each question's own counts, or twice what the receiver took for `PW?`.
         Raises ReceiverOffline when the session ended meanwhile.
         """
+        self._check()
         asked = [_Asked(one, self._loop.create_future()) for one in questions]
         self._waiting += asked
         self._filled.set()
@@ -244,7 +248,7 @@ class Session:
 
     def end(self, reason: str) -> None:
         """Whoever still waits for this session waits in vain."""
-        gone = f"{self.name} {reason}"
+        self._over = gone = f"{self.name} {reason}"
         for command in self._commands:
             _fail(command.written, ReceiverOffline(gone))
         for one in (*self._waiting, *self._asked):
@@ -252,6 +256,10 @@ class Session:
             _fail(one.answer, ReceiverOffline(gone))
 
     # -- inside ----------------------------------------------------------------------------------------
+
+    def _check(self) -> None:
+        if self._over is not None:
+            raise ReceiverOffline(self._over)
 
     async def _ask_power(self, patience: float) -> Change | None:
         [answer] = await self.ask(question(UnitPower), patience=patience)
@@ -337,18 +345,12 @@ class Link:
             while True:
                 self._book.connecting()
                 outcome = await self._attempt()
-                pause = self._pause(loop.time() - self._stable_at)
+                pause = pause_after(loop.time() - self._stable_at)
                 if not outcome.was_online:
                     self._report(outcome, pause)
                 await asyncio.sleep(pause)
         finally:
             self._book.close()
-
-    @staticmethod
-    def _pause(outage: float) -> float:
-        shortest, longest = BACKOFF
-        wait = min(max(outage * BACKOFF_SHARE, shortest), longest)
-        return wait * random.uniform(*JITTER)  # noqa: S311  # spreads attempts, keeps no secret
 
     def _report(self, outcome: _Outcome, pause: float) -> None:
         self._turned_away = self._turned_away + 1 if outcome.turned_away else 0
@@ -438,6 +440,13 @@ class Link:
             self._last_error = error
             self._book.lost(error)
         return _Outcome(error, was_online=was_online)
+
+
+def pause_after(outage: float) -> float:
+    """Seconds until the next attempt, from the seconds without a stable session."""
+    shortest, longest = BACKOFF
+    wait = min(max(outage * BACKOFF_SHARE, shortest), longest)
+    return wait * random.uniform(*JITTER)  # noqa: S311  # spreads attempts, keeps no secret
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:

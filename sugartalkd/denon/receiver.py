@@ -238,21 +238,22 @@ class DenonReceiver:
         zones = [zone for zone in ReceiverZone if zone in set(zones)]
         if not zones:
             return
-        powers = await session.ask(*(question(ZonePower, zone) for zone in zones))
+        others = [zone for zone in zones if zone is not MAIN]
+        answers = await session.ask(
+            *(question(ZonePower, zone) for zone in zones),
+            *(question(kind, zone) for zone in others for kind in (Volume, Source)),  # all by one `Z2?`
+        )
         if not self._unit_power:
             return
-        if zones[0] is MAIN and powers[0] is None and self._speaks_zm is None:
+        if zones[0] is MAIN and answers[0] is None and self._speaks_zm is None:
             self._speaks_zm = False
             self._settle(session, UnitPower(True))
-        questions = [
-            question(kind, zone)
-            for kind in (Volume, Mute, Source, SoundMode, Sleep)
-            for zone in zones
-            if kind is not SoundMode or zone is MAIN
-        ]
-        if MAIN not in zones:
-            questions.append(question(Source, MAIN))  # zone 2 and 3 may follow it
-        await session.ask(*questions)
+        main = zones[0] is MAIN
+        await session.ask(
+            *(question(kind) for kind in (Volume, Mute, Source, SoundMode, Sleep) if main),
+            *(question(kind, zone) for zone in others for kind in (Mute, Sleep)),
+            *([] if main else [question(Source)]),  # zone 2 and 3 may follow it
+        )
 
     async def _follow_sleep(self, session: Session) -> None:
         while True:
