@@ -79,7 +79,7 @@ class Desk:
                 f"settings.yaml cannot be written, so nothing was changed: {error.strerror}"
             ) from error
         self._household.apply(loaded)
-        return {"changed": sorted(changes)}
+        return {"changed": [*sorted(changes)]}
 
     def _forget(self, zone: ZoneId) -> Object:
         roster = self._household.roster

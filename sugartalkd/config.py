@@ -195,9 +195,9 @@ class Config(_Part):
     @classmethod
     def _sections_left_empty(cls, content: object) -> object:
         """`heos:` with nothing below it means: with all its defaults. `receivers:` so means: none."""
-        if not isinstance(content, dict):
+        if not isinstance(content, Mapping):
             return content
-        given = cast("dict[str, object]", content)
+        given = cast("Mapping[str, object]", content)
         return {key: {} if value is None and key in _ALL_SECTIONS else value for key, value in given.items()}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias, cast
 
@@ -43,7 +42,7 @@ def read(path: Path) -> Document:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise ConfigurationFault([Fault("", f"cannot be read: {why}", name)]) from None
     try:
-        node = cast("yaml.Node | None", yaml.compose(text, Loader=yaml.SafeLoader))
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "not valid YAML"
@@ -70,7 +69,7 @@ def _note_lines(node: yaml.Node, path: Path_, document: Document, faults: list[F
         return
     for key, value in cast("list[tuple[yaml.Node, yaml.Node]]", node.value):
         said = key.value
-        name = said if isinstance(said, str) and isinstance(said, Hashable) else "?"
+        name = said if isinstance(said, str) else "?"
         below = (*path, name)
         line = key.start_mark.line + 1
         if below in document.lines:

@@ -137,7 +137,7 @@ async def test_play_a_url_and_transport(house: House, watcher: Watcher) -> None:
     await watcher.wait("kitchen/state", "playing")
     await watcher.wait("kitchen/title", "Song")
     assert watcher.text("kitchen/volume") == "33"
-    assert watcher.json("kitchen/now_playing")["source"] == "url"
+    await watcher.until(lambda: watcher.json("kitchen/now_playing")["source"] == "url")
     assert b"127.0.0.1:9" not in b"".join(one.payload for one in watcher.seen if "kitchen" in one.topic)
     for verb, state in (("pause", "paused"), ("toggle", "playing"), ("stop", "idle")):
         assert (await watcher.ask("kitchen/command", verb))["status"] == "ok"

@@ -246,6 +246,16 @@ async def test_a_receiver_that_was_still_starting_is_read_again(monkeypatch: pyt
             await until(lambda: house.state().input == "TV")
 
 
+async def test_a_running_sleep_timer_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sugartalkd.denon.receiver.SLEEP_INTERVAL", 0.1)
+    async with AvrSimulator(port=0, answer_delay=QUICK) as avr, running(avr.port) as house:
+        await asyncio.sleep(0.25)
+        assert sent(avr).count("SLP?") == 1
+        await (await house.main.set_sleep(10))
+        avr.state.main.sleep = 9
+        await until(lambda: house.state().sleep == 9, 0.5)
+
+
 async def test_get_reads_everything_again() -> None:
     async with AvrSimulator(port=0, answer_delay=QUICK) as avr, running(avr.port) as house:
         avr.state.main.volume = 61
@@ -443,6 +453,18 @@ async def test_an_unreachable_receiver_is_offline() -> None:
     assert "no-such-receiver.invalid:23 cannot be reached" in (house.link.last_error or "")
     task.cancel()
     await asyncio.wait({task})
+
+
+async def test_a_receiver_that_does_not_answer_is_offline_not_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sugartalkd.denon.link.FIRST_ANSWER_LIMIT", 0.1)
+    async with AvrSimulator(port=0, answer_delay=QUICK) as avr:
+        avr.faults.silent = True
+        async with running(avr.port, wait=False) as house:
+            await until(lambda: avr.connections_total == 4)
+            assert house.words == ["connecting", "offline"]
+            assert "took the connection but did not answer PW?" in (house.link.last_error or "")
+            avr.faults.silent = False
+            await house.online()
 
 
 async def test_a_half_open_connection_is_noticed() -> None:
