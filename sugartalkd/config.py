@@ -198,7 +198,10 @@ class Config(_Part):
         if not isinstance(content, Mapping):
             return content
         given = cast("Mapping[str, object]", content)
-        return {key: {} if value is None and key in _ALL_SECTIONS else value for key, value in given.items()}
+        return {
+            key: dict[str, object]() if value is None and key in _ALL_SECTIONS else value
+            for key, value in given.items()
+        }
 
 
 def state_folder(wished: Path | str, environ: Mapping[str, str]) -> Path:

@@ -140,6 +140,8 @@ class Daemon:
     # -- tasks ---------------------------------------------------------------------------------------
 
     def _start(self, name: str, job: Job) -> None:
+        if self._end is not None and self._end.done():
+            return  # a player that is found while everything stops must not start anything
         self._tasks[name] = self._group.create_task(self._keep(name, job), name=name)
 
     def _cancel(self, name: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -12,8 +13,8 @@ import aiomqtt
 import yaml
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
-from sugartalkd.config import load
 
+from sugartalkd.config import load
 from sugartalkd.daemon import Daemon
 from sugartalkd.simulator.avr import AvrSimulator
 from sugartalkd.simulator.heos import HeosSimulator, SimulatedPlayer
@@ -71,6 +72,7 @@ class Watcher:
             self.broker.host,
             self.broker.port5 if self.version5 else self.broker.port,
             protocol=aiomqtt.ProtocolVersion.V5 if self.version5 else aiomqtt.ProtocolVersion.V311,
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
         self._client.pending_calls_threshold = 10_000
         await self._client.__aenter__()
@@ -180,19 +182,19 @@ async def running(
     address: str,
     *,
     automatic: bool = False,
-    avr: Mapping[str, Any] | None = None,
-    heos: Mapping[str, Any] | None = None,
+    avr_settings: Mapping[str, Any] | None = None,
+    heos_settings: Mapping[str, Any] | None = None,
     **config: Any,
 ) -> AsyncIterator[House]:
     """A living room (receiver and player), a kitchen (player), a den (receiver's zone 2), and the daemon."""
     async with AsyncExitStack() as stack:
         settings: dict[str, Any] = {"boot_time": 0.2, "answer_delay": (0.001, 0.01)}
         receiver = await stack.enter_async_context(
-            AvrSimulator(host=address, port=0, **(settings | dict(avr or {})))
+            AvrSimulator(host=address, port=0, **(settings | dict(avr_settings or {})))
         )
         receiver.state.main.source = "NET"
         system = await stack.enter_async_context(
-            HeosSimulator(players(address), host=address, port=1255, **(heos or {}))
+            HeosSimulator(players(address), host=address, port=1255, **(heos_settings or {}))
         )
         content: dict[str, Any] = {
             "mqtt": {"host": broker.host, "port": broker.port5},

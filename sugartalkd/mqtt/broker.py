@@ -37,6 +37,9 @@ WINDOW: Final = 20
 """QoS 1 messages on their way at once; what changes meanwhile waits as a mark, not as a message."""
 FAREWELL_LIMIT: Final = 2.0
 BACKOFF: Final = (1.0, 30.0)
+STABLE: Final = 10.0
+"""Seconds a connection must have lasted to make the next attempt quick again: where two daemons share a
+client id and the broker does not say so (mosquitto 2.0.11 just closes), they drift apart."""
 TAKEN_OVER_PAUSE: Final = 60.0
 SILENT_CONNECTS: Final = 3
 """After so many unanswered MQTT 5 CONNECTs the broker is taken to know only 3.1.1."""
@@ -101,6 +104,7 @@ class _Client(aiomqtt.Client):
     """
 
     deliver: Callable[[Received], None]
+    counters: Counters
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # aiomqtt's own signature
         super().__init__(*args, **kwargs)
@@ -152,6 +156,7 @@ class _Client(aiomqtt.Client):
 
     def _on_message(self, client: PahoClient, userdata: object, message: MQTTMessage) -> None:  # noqa: ARG002
         properties = message.properties
+        self.counters.received += 1
         self.deliver(
             Received(
                 message.topic,
@@ -191,9 +196,16 @@ class Connection:
 
     async def subscribe(self, filters: Iterable[str]) -> None:
         """Subscribe at QoS 1; a filter that the broker refuses is logged, the others hold."""
+        options = SubscribeOptions(qos=1, noLocal=True, retainAsPublished=True, retainHandling=0)
+        await self._subscribe(filters, options)
+
+    async def subscribe_to_own(self, topic: str) -> None:
+        """Read back what we retained ourselves: no-local would hide it, it has our client id."""
+        await self._subscribe([topic], SubscribeOptions(qos=1, retainAsPublished=False, retainHandling=0))
+
+    async def _subscribe(self, filters: Iterable[str], options: SubscribeOptions) -> None:
         wanted = list(filters)
         if self._version5:
-            options = SubscribeOptions(qos=1, noLocal=True, retainAsPublished=True, retainHandling=0)
             granted = await self._ask(self._client.subscribe([(one, options) for one in wanted]))
         else:
             granted = await self._ask(self._client.subscribe([(one, 1) for one in wanted]))
@@ -225,6 +237,11 @@ class Connection:
         """Wait until the connection ends, then raise BrokerLost."""
         await asyncio.wait([self._client.lost])
         raise self._reason()
+
+    def forget(self) -> None:
+        """Nobody asks any more why the connection ended."""
+        if self._client.lost.done():
+            self._client.lost.exception()
 
     async def _until(self, most: int) -> None:
         client = self._client
@@ -276,14 +293,15 @@ class Broker:
 
     async def run(self, serve: Serve) -> None:
         """Connect, serve, and connect again, without end; a cancel says goodbye to the broker first."""
+        loop = asyncio.get_running_loop()
         pause = BACKOFF[0]
         where = f"{self._config.host}:{self._config.port}"
         while True:
-            connected = False
+            connected = None
             try:
                 client = self._client()
                 async with client:
-                    connected = True
+                    connected = loop.time()
                     self._unanswered = 0
                     self.counters.connects += 1
                     connection = Connection(client, self._version5, self.counters)
@@ -291,10 +309,10 @@ class Broker:
                     await self._serve(connection, serve)
             except (BrokerLost, aiomqtt.MqttError, OSError, ValueError) as error:
                 taken_over = _code(error) == _SESSION_TAKEN_OVER
-                if connected:
-                    pause = BACKOFF[0]
-                else:
+                if connected is None:
                     self._consider_older_protocol(error)
+                elif loop.time() - connected > STABLE:
+                    pause = BACKOFF[0]
                 wait = TAKEN_OVER_PAUSE if taken_over else pause * random.uniform(0.5, 1.0)  # noqa: S311
                 if taken_over:
                     _log.error(
@@ -302,7 +320,7 @@ class Broker:
                         client_id=self._client_id, next_attempt_in=wait,
                     )  # fmt: skip
                 else:
-                    what = "lost the broker" if connected else "cannot reach the broker"
+                    what = "cannot reach the broker" if connected is None else "lost the broker"
                     _log.warning(what, broker=where, error=str(error), next_attempt_in=round(wait, 1))
                 await asyncio.sleep(wait)
                 pause = min(pause * 2, BACKOFF[1])
@@ -322,6 +340,7 @@ class Broker:
                         connection.send(message)
                         await connection.room()
                     await connection.drained()
+            connection.forget()
 
     def _consider_older_protocol(self, error: Exception) -> None:
         if not self._version5 or self._config.protocol != "auto":
@@ -348,8 +367,7 @@ class Broker:
             username=config.username,
             password=password,
             protocol=aiomqtt.ProtocolVersion.V5 if self._version5 else aiomqtt.ProtocolVersion.V311,
-            clean_session=None if self._version5 else True,
-            clean_start=True,
+            **({"clean_start": True} if self._version5 else {"clean_session": True}),
             keepalive=KEEPALIVE,
             timeout=ANSWER_LIMIT,
             max_inflight_messages=WINDOW,
@@ -358,6 +376,7 @@ class Broker:
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
         client.deliver = self._deliver
+        client.counters = self.counters
         return client
 
     def _tls(self) -> ssl.SSLContext | None:

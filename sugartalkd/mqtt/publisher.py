@@ -168,9 +168,9 @@ class Publisher:
         self._outbox.clear()
         self._connected = True
         try:
-            filters = [self._topic(one) for one in SUBSCRIPTIONS]
-            await connection.subscribe([*filters, self._topic(bridge.ZONES.path)])
             self._mark_everything()
+            await connection.subscribe([self._topic(one) for one in SUBSCRIPTIONS])
+            await connection.subscribe_to_own(self._topic(bridge.ZONES.path))
             await self._flush(connection)
             await connection.drained()
             connection.send(self._outgoing(bridge.STATE.path, b"online"))
