@@ -18,15 +18,19 @@ if TYPE_CHECKING:
 REQUIRED: Final = os.environ.get("SUGARTALK_TEST_REQUIRE_BROKER")
 """CI sets it to `mosquitto`: tests that ran on anything else would prove less."""
 GIVEN: Final = os.environ.get("SUGARTALK_TEST_BROKER")
-"""`host:port` of a broker to use instead of starting one."""
+"""`host:port` of a broker to use instead of starting one, or the kind to start."""
+KINDS: Final = ("mosquitto", "container", "iotcore")
 
 
 def _kind() -> str:
+    """The first that works: the one given, mosquitto's program, its container, the wheel's iotcore."""
     if GIVEN:
-        return f"the one at {GIVEN}"
+        return GIVEN if GIVEN in KINDS else f"the one at {GIVEN}"
     if find_mosquitto():
         return "mosquitto"
-    return "iotcore"
+    from tests import container  # noqa: PLC0415  # looks for a container engine
+
+    return "container" if container.engine_missing() is None else "iotcore"
 
 
 def pytest_report_header() -> str:
@@ -39,14 +43,21 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture
-async def broker() -> AsyncIterator[Broker]:
+async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Broker]:
     """An empty broker of the test's own."""
-    if GIVEN:
+    kind = _kind()
+    if GIVEN and kind not in KINDS:
         host, _, port = GIVEN.partition(":")
         yield Broker(host, int(port or 1883), int(port or 1883), "given")
         return
+    if kind == "container":
+        from tests import container  # noqa: PLC0415  # as above
+
+        with container.mosquitto(tmp_path_factory.mktemp("broker"), "allow_anonymous true") as mosquitto:
+            yield container.where(mosquitto)
+        return
     try:
-        async with LocalBroker() as local:
+        async with LocalBroker(only=kind) as local:
             yield Broker("127.0.0.1", local.port, local.port5, local.name)
     except NoBroker as reason:
         pytest.skip(str(reason))

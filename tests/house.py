@@ -20,7 +20,7 @@ from sugartalkd.simulator.avr import AvrSimulator
 from sugartalkd.simulator.heos import HeosSimulator, SimulatedPlayer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -36,6 +36,8 @@ class Broker:
     port: int
     port5: int
     name: str
+    username: str | None = None
+    password: str | None = None
 
 
 @dataclass(slots=True)
@@ -71,6 +73,8 @@ class Watcher:
         self._client = aiomqtt.Client(
             self.broker.host,
             self.broker.port5 if self.version5 else self.broker.port,
+            username=self.broker.username,
+            password=self.broker.password,
             protocol=aiomqtt.ProtocolVersion.V5 if self.version5 else aiomqtt.ProtocolVersion.V311,
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
@@ -185,7 +189,7 @@ async def running(
     avr_settings: Mapping[str, Any] | None = None,
     heos_settings: Mapping[str, Any] | None = None,
     **config: Any,
-) -> AsyncIterator[House]:
+) -> AsyncGenerator[House]:
     """A living room (receiver and player), a kitchen (player), a den (receiver's zone 2), and the daemon."""
     async with AsyncExitStack() as stack:
         settings: dict[str, Any] = {"boot_time": 0.2, "answer_delay": (0.001, 0.01)}

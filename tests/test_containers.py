@@ -1,4 +1,4 @@
-"""The same rules against an eclipse-mosquitto container: start, configuration, pause, kill, restart.
+"""The same rules against an eclipse-mosquitto container: start, TLS, passwords, pause, kill, restart.
 
 Needs a container engine; skips with its reason where none answers.
 """
@@ -6,90 +6,94 @@ Needs a container engine; skips with its reason where none answers.
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
-import docker.errors
 import pytest
-from testcontainers.community.mqtt import MosquittoContainer
 
-from tests.house import KITCHEN, Broker, Watcher, running
+from tests import container, credentials
+from tests.house import KITCHEN, Watcher, running
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-IMAGE: Final = "eclipse-mosquitto:2"
 
 pytestmark = pytest.mark.timeout(120)
 
 
-@contextmanager
-def _mosquitto(configuration: Path | None = None) -> Iterator[Any]:
-    try:
-        container = MosquittoContainer(IMAGE)
-    except docker.errors.DockerException as reason:
-        pytest.skip(f"no container engine answers: {str(reason)[:120]}")
-    try:
-        if configuration is None:
-            container.start()
-        else:
-            container.start(configfile=str(configuration))
-    except docker.errors.APIError as reason:
-        pytest.skip(f"the engine cannot start {IMAGE}: {str(reason)[:120]}")
-    try:
-        yield container
-    finally:
-        container.stop()
+@pytest.fixture(scope="module", autouse=True)
+def engine() -> None:
+    if (missing := container.engine_missing()) is not None:
+        pytest.skip(missing)
 
 
-def _where(container: Any) -> Broker:
-    port = int(container.get_exposed_port(1883))
-    return Broker(container.get_container_host_ip(), port, port, "container")
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    below = tmp_path / "broker"
+    below.mkdir()
+    return below
 
 
-async def test_a_house_on_a_container(tmp_path: Path, address: str) -> None:
-    with _mosquitto() as container:
-        where = _where(container)
+async def test_a_container_that_is_paused(tmp_path: Path, folder: Path, address: str) -> None:
+    with container.mosquitto(folder, "allow_anonymous true") as mosquitto:
+        where = container.where(mosquitto)
         async with running(where, tmp_path, address) as house:
             async with Watcher(where) as watcher:
                 await watcher.wait("kitchen/availability", "online")
                 assert (await watcher.ask("kitchen/volume/set", "31"))["status"] == "ok"
             # Frozen: TCP stays open, nothing answers; afterwards the newest value is there.
-            await asyncio.to_thread(container.get_wrapped_container().pause)
+            await asyncio.to_thread(mosquitto.get_wrapped_container().pause)
             house.heos.turn_volume(KITCHEN, 44)
             await asyncio.sleep(1)
-            await asyncio.to_thread(container.get_wrapped_container().unpause)
+            await asyncio.to_thread(mosquitto.get_wrapped_container().unpause)
             async with Watcher(where) as watcher:
                 await watcher.wait("kitchen/volume", "44", 15)
 
 
-async def test_a_container_that_is_killed_and_restarted(tmp_path: Path, address: str) -> None:
-    with _mosquitto() as container:
-        first = _where(container)
-        async with running(first, tmp_path, address) as house:
-            async with Watcher(first) as watcher:
-                await watcher.wait("kitchen/availability", "online")
-            await asyncio.to_thread(container.get_wrapped_container().kill)
-            house.heos.turn_volume(KITCHEN, 45)
-            await asyncio.to_thread(container.get_wrapped_container().start)
-            await asyncio.to_thread(container.get_wrapped_container().reload)
-            second = _where(container)
-            if second.port != first.port:
-                # The engine may map another port after a restart; the daemon cannot follow that.
-                pytest.skip(f"the engine mapped port {second.port} instead of {first.port}")
-            async with Watcher(second) as watcher:
-                await watcher.wait("kitchen/volume", "45", 35)
-                await watcher.wait("bridge/state", "online", 35)
-
-
-async def test_a_container_with_passwords(tmp_path: Path, address: str) -> None:
-    configuration = tmp_path / "mosquitto.conf"
-    # A container has no password file of ours; refusing the anonymous shows the same path.
-    configuration.write_text("listener 1883\nallow_anonymous false\n")
-    with _mosquitto(configuration) as container:
-        where = _where(container)
+@pytest.mark.parametrize("end", ["kill", "restart"])
+async def test_a_container_that_loses_its_store(tmp_path: Path, folder: Path, address: str, end: str) -> None:
+    with container.mosquitto(folder, "allow_anonymous true") as mosquitto:
+        where = container.where(mosquitto)
         async with running(where, tmp_path, address) as house:
-            await asyncio.sleep(1.5)
-            assert house.daemon.store.zones, "the house lives on without a broker"
-            assert house.daemon.connected is False
+            async with Watcher(where) as watcher:
+                await watcher.wait("kitchen/availability", "online")
+            wrapped = mosquitto.get_wrapped_container()
+            await asyncio.to_thread(getattr(wrapped, end))
+            if end == "kill":
+                await asyncio.to_thread(wrapped.start)
+            house.heos.turn_volume(KITCHEN, 45)
+            await asyncio.sleep(0.5)
+            async with Watcher(where) as watcher:
+                await watcher.wait("bridge/state", "online", 35)
+                assert watcher.text("kitchen/volume") == "45"
+                assert watcher.text("kitchen/availability") == "online"
+
+
+async def test_a_container_with_passwords(tmp_path: Path, folder: Path, address: str) -> None:
+    given = credentials.password_file(folder / "given").parent
+    lines = ("allow_anonymous false", "password_file /given/passwords")
+    with container.mosquitto(folder, *lines, mounted=given) as mosquitto:
+        where = container.where(mosquitto, credentials.USERNAME, credentials.PASSWORD)
+        mqtt = {"host": where.host, "port": where.port, "username": credentials.USERNAME}
+        async with Watcher(where) as watcher:
+            async with running(where, tmp_path, address, mqtt=mqtt | {"password": credentials.PASSWORD}):
+                await watcher.wait("kitchen/availability", "online")
+                assert (await watcher.ask("kitchen/volume/set", "31"))["status"] == "ok"
+            async with running(where, tmp_path, address, mqtt=mqtt | {"password": "guessed"}):
+                await asyncio.sleep(1.5)
+                assert watcher.text("bridge/state") == "offline"
+
+
+@pytest.mark.skipif(not credentials.HAVE_OPENSSL, reason="needs the openssl program for a test CA")
+async def test_a_container_with_tls(tmp_path: Path, folder: Path, address: str) -> None:
+    given = credentials.certificates(folder / "given")
+    lines = (
+        "allow_anonymous true", f"listener {container.TLS_PORT}", "cafile /given/ca.pem",
+        "certfile /given/server.pem", "keyfile /given/server.key", "allow_anonymous true",
+    )  # fmt: skip
+    with container.mosquitto(folder, *lines, mounted=given) as mosquitto:
+        where = container.where(mosquitto)
+        tls = {"enabled": True, "ca_file": str(given / "ca.pem")}
+        port = int(mosquitto.get_exposed_port(container.TLS_PORT))
+        mqtt = {"host": where.host, "port": port, "tls": tls}
+        async with running(where, tmp_path, address, mqtt=mqtt), Watcher(where) as watcher:
+            await watcher.wait("kitchen/availability", "online")
+            assert (await watcher.ask("kitchen/volume/set", "31"))["status"] == "ok"

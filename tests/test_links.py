@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -98,7 +98,10 @@ async def test_the_slot_is_taken(broker: Broker, watcher: Watcher, tmp_path: Pat
 async def test_nothing_is_there(
     broker: Broker, watcher: Watcher, tmp_path: Path, address: str, other_address: str
 ) -> None:
-    nothing = {"heos": {"host": other_address}, "receivers": {"denon": {"host": other_address, "port": 9}}}
+    nothing: dict[str, Any] = {
+        "heos": {"host": other_address},
+        "receivers": {"denon": {"host": other_address, "port": 9}},
+    }
     async with running(broker, tmp_path, address, **nothing):
         await watcher.wait("bridge/state", "online", 1)
         await watcher.wait("bridge/connection/heos", "offline")

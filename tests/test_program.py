@@ -22,17 +22,17 @@ from sugartalkd.simulator.local_broker import find_mosquitto
 from tests.house import KITCHEN, Broker, Watcher, players
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
 ROOT: Final = Path(__file__).parent.parent
 PROGRAM: Final = (sys.executable, "-m", "sugartalkd")
 
 
-def _configuration(broker: Broker, folder: Path, heos: str, **more: Any) -> Path:
+def _configuration(broker: Broker, folder: Path, address: str, **more: Any) -> Path:
     file = folder / "config.yaml"
-    content = {
+    content: dict[str, Any] = {
         "mqtt": {"host": broker.host, "port": broker.port5},
-        "heos": {"host": heos},
+        "heos": {"host": address},
         "state_dir": str(folder / "state"),
         "allow_admin": True,
         **more,
@@ -42,7 +42,7 @@ def _configuration(broker: Broker, folder: Path, heos: str, **more: Any) -> Path
 
 
 @asynccontextmanager
-async def _started(file: Path, **environment: str) -> AsyncIterator[subprocess.Popen[bytes]]:
+async def _started(file: Path, **environment: str) -> AsyncGenerator[subprocess.Popen[bytes]]:
     child = subprocess.Popen(  # noqa: ASYNC220  # returns at once
         [*PROGRAM, "run", "--config", str(file)],
         stderr=subprocess.PIPE,
@@ -186,7 +186,7 @@ async def test_the_demo_runs_and_its_lines_work(address: str) -> None:
             Broker("127.0.0.1", port, port, "demo"), version5=find_mosquitto() is not None
         ) as watcher:
             await watcher.wait("kitchen/state", "playing", 10)
-            await watcher.wait("living_room/availability", "online", 10)
+            await watcher.wait("bridge/connection/receiver/denon", "online", 10)
             if find_mosquitto() is not None:
                 for command in commands[1:]:
                     await asyncio.to_thread(subprocess.run, command, shell=True, check=True)  # noqa: S604
