@@ -47,8 +47,9 @@ async def test_retained_commands_are_refused_and_cleared(
         await watcher.until(lambda: len(watcher.all("kitchen/result")) == 2)
         assert {one.json["error_code"] for one in watcher.all("kitchen/result")} == {"retained_command"}
         assert watcher.text("kitchen/volume/set") == "", "cleared on the broker"
-        await watcher.publish("kitchen/volume/set", "91", retain=True)
-        await watcher.until(lambda: len(watcher.all("kitchen/result")) == 3)
+        if broker.name != "iotcore":  # which ignores retain-as-published
+            await watcher.publish("kitchen/volume/set", "91", retain=True)
+            await watcher.until(lambda: len(watcher.all("kitchen/result")) == 3)
         await asyncio.sleep(0.2)
         assert house.volumes() == []
     async with Watcher(broker) as late:
@@ -245,6 +246,7 @@ async def test_mqtt_3_1_1(broker: Broker, tmp_path: Path, address: str) -> None:
     async with Watcher(broker, version5=False) as watcher:
         content = {"host": broker.host, "port": broker.port, "protocol": "3.1.1"}
         async with running(broker, tmp_path, address, mqtt=content) as house:
+            await watcher.wait("bridge/state", "online")
             await watcher.wait("kitchen/availability", "online")
             assert watcher.json("bridge/info")["mqtt_protocol"] == "3.1.1"
             await watcher.publish("kitchen/volume/set", '{"value": 33, "transaction": 1}')

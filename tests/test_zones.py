@@ -267,6 +267,7 @@ async def test_the_merged_zone_follows_the_receiver(house: House, watcher: Watch
 
 async def test_automatic_zones(broker: Broker, watcher: Watcher, tmp_path: Path, address: str) -> None:
     async with running(broker, tmp_path, address, automatic=True) as house:
+        await watcher.wait("bridge/state", "online")
         await watcher.wait("denon/availability", "online")
         await watcher.until(lambda: any(zone["player"] for zone in watcher.json("bridge/zones")))
         zones = {zone["id"]: zone for zone in watcher.json("bridge/zones")}
