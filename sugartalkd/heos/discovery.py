@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import re
-from typing import Final
+import socket
+import struct
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 GROUP: Final = ("239.255.255.250", 1900)
 TARGET: Final = "urn:schemas-denon-com:device:ACT-Denon:1"
@@ -29,25 +36,37 @@ class _Search(asyncio.DatagramProtocol):
         if location is None or TARGET.encode() not in data or self.found.done():
             return
         try:
-            host = urlsplit(location[1].decode()).hostname
+            host = urlsplit(location[1].decode()).hostname or ""
+            nearby = host == addr[0] or ipaddress.ip_address(host).is_private
         except ValueError:
             return
-        if host == addr[0]:  # an answer that sends us elsewhere is not believed
-            self.found.set_result(addr[0])
+        if nearby:  # an answer that sends us out of the house is not believed
+            self.found.set_result(host)
 
     def error_received(self, exc: Exception) -> None:
         """No route to the group, for instance: the search ends by its time limit."""
 
 
-async def search(group: tuple[str, int] = GROUP, seconds: float = SEARCH_LIMIT) -> str | None:
-    """The address of the first HEOS device that answers, or `None`. Raises OSError without a network."""
+async def search(
+    group: tuple[str, int] = GROUP, seconds: float = SEARCH_LIMIT, interfaces: Iterable[int] | None = None
+) -> str | None:
+    """The address of the first HEOS device that answers, or `None`. Raises OSError without a network.
+
+    Asks on every interface, or on those with the given indices: the system alone would ask on one, on a
+    machine with containers or a VPN often the wrong one.
+    """
     loop = asyncio.get_running_loop()
     transport, protocol = await loop.create_datagram_endpoint(_Search, local_addr=("0.0.0.0", 0))
+    ours: socket.socket = transport.get_extra_info("socket")
     request = _REQUEST.format(host=group[0], port=group[1], target=TARGET).encode()
     deadline = loop.time() + seconds
     try:
         while loop.time() < deadline:
-            transport.sendto(request, group)
+            for index in interfaces or (index for index, _ in socket.if_nameindex()):
+                with suppress(OSError):  # one that is down or has no address
+                    wanted = struct.pack("4s4si", socket.inet_aton(group[0]), bytes(4), index)
+                    ours.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, wanted)
+                    transport.sendto(request, group)
             pause = min(REPEAT, deadline - loop.time())
             done, _ = await asyncio.wait([protocol.found], timeout=max(0.0, pause))
             if done:

@@ -7,6 +7,7 @@ import re
 import socket
 import struct
 import sys
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final, cast
 from zlib import crc32
 
@@ -15,6 +16,7 @@ from sugartalkd.simulator.heos_answers import ANSWERS
 from sugartalkd.simulator.heos_faults import HeosFaults
 from sugartalkd.simulator.heos_fetch import NotDownloaded, fetch
 from sugartalkd.simulator.heos_system import HeosSystem, SimulatedItem, SimulatedPlayer
+from sugartalkd.simulator.ssdp import SsdpResponder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Sequence
@@ -401,7 +403,14 @@ async def serve(host: str, port: int, names: Sequence[str]) -> None:
         SimulatedPlayer(name, crc32(name.encode()) - 2**31, serial=f"SIM{number:04}", ip=host)
         for number, name in enumerate(names, 1)
     ]
-    async with HeosSimulator(players, host=host, port=port, trace=_print_line) as simulator:
+    async with AsyncExitStack() as stack:
+        simulator = await stack.enter_async_context(
+            HeosSimulator(players, host=host, port=port, trace=_print_line)
+        )
+        try:
+            await stack.enter_async_context(SsdpResponder(host))
+        except OSError as error:
+            _print_line(f"heos.host: auto will not find it: no SSDP on port 1900 ({error.strerror})")
         _print_line(f"HEOS simulator on {simulator.host}:{simulator.port}: {', '.join(names)}")
         await asyncio.get_running_loop().create_future()
 
