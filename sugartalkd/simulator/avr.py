@@ -16,6 +16,7 @@ from sugartalkd.simulator.avr_connection import Connection
 from sugartalkd.simulator.avr_faults import AvrFaults
 from sugartalkd.simulator.avr_receiver import AvrState, Frames, Receiver, StandbyAnswers
 from sugartalkd.simulator.avr_wire import MODELS, SOUND_MODES, VOLUME_TOP, Framing
+from sugartalkd.simulator.console import Console
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -391,16 +392,28 @@ class AvrSimulator:
 
 
 async def serve(host: str, port: int, zones: int) -> None:
-    """Run a receiver until cancelled, printing each frame that comes (`<`) and goes (`>`)."""
+    """Run a receiver until cancelled, printing each frame that comes (`<`) and goes (`>`).
+
+    Lines on standard input turn its faults on and off: see Console.
+    """
     marks = {"received": "<", "sent": ">"}
 
     def show(direction: str, frame: str) -> None:
         # A frame may hold NULs and junk; a terminal is spared them.
         readable = frame.encode("unicode_escape").decode()
-        sys.stdout.write(f"{time.strftime('%H:%M:%S')} {marks[direction]} {readable}\n")
+        say(f"{time.strftime('%H:%M:%S')} {marks[direction]} {readable}")
+
+    def say(text: str) -> None:
+        sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
 
     async with AvrSimulator(host=host, port=port, zones=zones, on_activity=show) as simulator:
-        sys.stdout.write(f"a receiver with {zones} zones listens on {host}:{simulator.port}\n")
-        sys.stdout.flush()
+        say(f"a receiver with {zones} zones listens on {host}:{simulator.port}")
+        faults = simulator.faults
+        once = (
+            faults.close_all, faults.reset_all, faults.send_garbage, faults.send_megabytes,
+            simulator.power_off_hard, simulator.power_on_hard, simulator.turn_knob, simulator.press_mute,
+            simulator.press_power, simulator.select_input, simulator.select_surround, simulator.heos_starts,
+        )  # fmt: skip
+        await Console(faults, {one.__name__: one for one in once}).run(say)
         await asyncio.Event().wait()

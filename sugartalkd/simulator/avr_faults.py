@@ -52,7 +52,7 @@ class AvrFaults:
     """Every frame is sent twice."""
     drop_fast_commands: bool = False
     """Commands less than 50 ms after the one before are lost, and counted in `dropped`."""
-    dropped: int = 0
+    dropped: int = field(default=0, repr=False)
     close_on_connect: bool = False
     """Clients are accepted and closed at once."""
     close_after: int | None = None

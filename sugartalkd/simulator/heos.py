@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, cast
 from zlib import crc32
 
 from sugartalkd.simulator import heos_wire as wire
+from sugartalkd.simulator.console import Console
 from sugartalkd.simulator.heos_answers import ANSWERS
 from sugartalkd.simulator.heos_faults import HeosFaults
 from sugartalkd.simulator.heos_fetch import NotDownloaded, fetch
@@ -395,6 +396,8 @@ def _masked(line: str) -> str:
 async def serve(host: str, port: int, names: Sequence[str]) -> None:
     """Simulate a player for each name until cancelled, printing a line per command and event.
 
+    Lines on standard input turn its faults on and off: see Console.
+
     Raises:
         OSError: the address is taken or not ours.
     """
@@ -411,7 +414,15 @@ async def serve(host: str, port: int, names: Sequence[str]) -> None:
             await stack.enter_async_context(SsdpResponder(host))
         except OSError as error:
             _print_line(f"heos.host: auto will not find it: no SSDP on port 1900 ({error.strerror})")
-        _print_line(f"HEOS simulator on {simulator.host}:{simulator.port}: {', '.join(names)}")
+        listed = ", ".join(f"{player.name} (pid {player.pid})" for player in players)
+        _print_line(f"HEOS simulator on {simulator.host}:{simulator.port}: {listed}")
+        once = (
+            simulator.faults.fail, simulator.close_all, simulator.reset_all, simulator.send_garbage,
+            simulator.send_huge_line, simulator.send_without_heos, simulator.power_off, simulator.power_on,
+            simulator.turn_volume, simulator.press_mute, simulator.set_state, simulator.seek, simulator.skip,
+            simulator.playback_error, simulator.remove_player, simulator.change_pid,
+        )  # fmt: skip
+        await Console(simulator.faults, {one.__name__: one for one in once}).run(_print_line)
         await asyncio.get_running_loop().create_future()
 
 

@@ -51,7 +51,9 @@ class HeosFaults:
     """Now playing has `"qid":""`."""
     unknown_media_type: bool = False
     """Browsing finds items of the type `video`, as a DLNA server's folders may hold."""
-    failures: dict[str, list[PlannedFailure]] = field(default_factory=dict[str, list[PlannedFailure]])
+    failures: dict[str, list[PlannedFailure]] = field(
+        default_factory=dict[str, list[PlannedFailure]], repr=False
+    )
     """What `fail` has planned."""
 
     def fail(
