@@ -6,6 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from enum import Enum, StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, NewType, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
@@ -258,9 +259,12 @@ class NowPlaying:
 NOTHING: Final = Track()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ZoneState:
-    """Everything known of a zone. Each part has one writer; what people read is merged here (contract 3)."""
+    """Everything known of a zone. Each part has one writer; what people read is merged here (contract 3).
+
+    Without slots: what many topics are made of is worked out once per state and kept.
+    """
 
     zone: Zone
     receiver: ReceiverState | None = None
@@ -318,7 +322,7 @@ class ZoneState:
             lambda part: None if part.input is None else self.zone.input_name(part.input)
         )
 
-    @property
+    @cached_property
     def playback(self) -> Playback | None:
         """The first match of the contract's list: off, another input, the player's state, on."""
         receiver, player = self.receiver_up, self.player_up
@@ -332,7 +336,7 @@ class ZoneState:
             return Playback(player.transport.value)
         return None
 
-    @property
+    @cached_property
     def now_playing(self) -> NowPlaying:
         """What can be heard; a stale track is never shown."""
         state = self.playback
