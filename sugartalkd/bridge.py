@@ -33,7 +33,7 @@ class Household(Protocol):
     @property
     def roster(self) -> Roster: ...
     def apply(self, loaded: Loaded) -> None: ...
-    def renew_zones(self) -> None: ...
+    def forget_zone(self, zone: ZoneId) -> bool: ...
     def restart(self) -> None: ...
 
 
@@ -82,10 +82,8 @@ class Desk:
         return {"changed": [*sorted(changes)]}
 
     def _forget(self, zone: ZoneId) -> Object:
-        roster = self._household.roster
-        if zone not in {one.id for one in roster.zones()}:
+        if zone not in {one.id for one in self._household.roster.zones()}:
             raise UnknownZone(f"there is no zone {zone!r}")
-        if not roster.forget(zone):
+        if not self._household.forget_zone(zone):
             raise Unsupported(f"{zone} is in the configuration; take it out there")
-        self._household.renew_zones()
         return {"zone": zone}

@@ -44,6 +44,7 @@ SETTINGS: Final = "settings.yaml"
 
 _ALL_SECTIONS: Final = (*CHANGEABLE, "mqtt", "homeassistant")
 
+_INPUT: Final = re.compile(r"[A-Z0-9](?:[A-Z0-9 /.+&-]{0,22}[A-Z0-9])?")
 _HOST: Final = re.compile(r"[A-Za-z0-9._:%\[\]-]{1,253}")
 
 
@@ -472,7 +473,9 @@ def _fault(  # noqa: C901, PLR0912  # a flat table of findings
     ):
         path = path[:-1]
     given = error.get("input")
-    shown = "" if _is_secret(path) or isinstance(given, (dict, list)) else f"{given!r} "
+    # A URL may hold user information.
+    hidden = _is_secret(path) or path[-1:] == ("url",) or isinstance(given, (dict, list))
+    shown = "" if hidden else f"{given!r} "
     context = error.get("ctx", {})
     match error["type"]:
         case "extra_forbidden":
@@ -569,8 +572,18 @@ def _in_zone(config: Config, zone: str, one: ZoneConfig) -> Iterator[tuple[str, 
     receiver_owns = one.receiver is not None and one.volume != "player"
     if isinstance(one.max_volume, float) and receiver_owns and one.max_volume > 98:  # noqa: PLR2004
         yield f"{where}.max_volume", f"{one.max_volume:g} is above the receiver's scale, 0 to 98"
-    names = [shown.casefold() for shown in one.inputs]
+    yield from _in_inputs(f"{where}.inputs", one.inputs)
+
+
+def _in_inputs(where: str, inputs: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for shown, input_name in inputs.items():
+        if not _INPUT.fullmatch(input_name):
+            yield (
+                f"{where}.{shown}",
+                f"{input_name!r} is no input of a receiver; write it as the receiver does, such as SAT/CBL",
+            )
+    names = [shown.casefold() for shown in inputs]
     if len(set(names)) < len(names):
-        yield f"{where}.inputs", "has two names that differ only in case"
-    if len(set(one.inputs.values())) < len(one.inputs):
-        yield f"{where}.inputs", "names one input of the receiver twice"
+        yield where, "has two names that differ only in case"
+    if len(set(inputs.values())) < len(inputs):
+        yield where, "names one input of the receiver twice"

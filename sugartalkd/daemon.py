@@ -39,8 +39,11 @@ SETTLE: Final = 10.0
 HEALTH_INTERVAL: Final = 60.0
 RESTART_PAUSE: Final = 5.0
 """Seconds before a part that failed by a fault of ours is started again."""
-STOP_LIMIT: Final = 4.0
-"""Seconds a stop may take before everything is cancelled once more."""
+ZONES_STOP_LIMIT: Final = 1.0
+STOP_LIMIT: Final = 3.0
+"""Seconds that zones, then all the rest, may take to stop before they are cancelled once more."""
+
+_ZONE_TASK: Final = "zone "
 
 Job: TypeAlias = Callable[[], Coroutine[None, None, None]]
 
@@ -129,13 +132,10 @@ class Daemon:
             self._end.set_result(end)
 
     async def _stop_all(self) -> None:
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        _, late = await asyncio.wait(tasks, timeout=STOP_LIMIT)
-        for task in late:
-            _log.warning("a task does not stop; cancelling it again", task=task.get_name())
-            task.cancel()
+        """Zones first: what they still have to answer goes out before the broker is left."""
+        zones = [self._tasks.pop(name) for name in list(self._tasks) if name.startswith(_ZONE_TASK)]
+        await _cancelled(zones, ZONES_STOP_LIMIT)
+        await _cancelled([*self._tasks.values(), *zones], STOP_LIMIT)
 
     # -- tasks ---------------------------------------------------------------------------------------
 
@@ -263,21 +263,29 @@ class Daemon:
         self._players = players
         self.renew_zones()
 
+    def forget_zone(self, zone: ZoneId) -> bool:
+        """End an automatic zone until its player is found anew; False if the zone is not one of those."""
+        forgotten = self.roster.forget(zone)
+        self._players = tuple(player for player in self._players if player.key not in forgotten)
+        self.renew_zones()
+        return bool(forgotten)
+
     def renew_zones(self) -> None:
         """Make the zones what the roster says: new ones begin, vanished ones end, others go on."""
         self.roster.found(self._players, self._addresses)
         zones = {zone.id: zone for zone in self.roster.zones()}
         for gone in self._inboxes.keys() - zones.keys():
-            self._cancel(f"zone {gone}")
+            self._cancel(f"{_ZONE_TASK}{gone}")
             del self._inboxes[gone]
             self.store.remove_zone(gone)
         for zone in zones.values():
             self.store.put_zone(zone)
             inbox = self._inboxes.get(zone.id)
-            if inbox is None or inbox.zone != zone:
-                self._cancel(f"zone {zone.id}")
+            if inbox is not None:
+                inbox.renew(self._devices(zone))
+            else:
                 self._inboxes[zone.id] = inbox = Inbox(self._devices(zone))
-                self._start(f"zone {zone.id}", inbox.run)
+                self._start(f"{_ZONE_TASK}{zone.id}", inbox.run)
 
     def _devices(self, zone: Zone) -> ZoneDevices:
         player = None
@@ -307,11 +315,6 @@ class Daemon:
             if new.heos is not None:
                 self._start_heos(new)
         self._apply_receivers(old, new)
-        for zone in list(self._inboxes):  # their devices may be other objects now
-            self._cancel(f"zone {zone}")
-            del self._inboxes[zone]
-        for gone in self.store.zones.keys() - {zone.id for zone in self.roster.zones()}:
-            self.store.remove_zone(gone)
         self.renew_zones()
         self._publisher.refresh_info()
 
@@ -360,6 +363,16 @@ class Daemon:
 
     def zone_reported(self, zone: Zone, report: ZoneReport) -> None:
         _log.warning("the player reports an error", zone=zone.id, error=report.text)
+
+
+async def _cancelled(tasks: list[asyncio.Task[None]], limit: float) -> None:
+    """Cancel, and see to it that it happens: on Python 3.11 a library can lose the first cancel."""
+    for task in tasks:
+        task.cancel()
+    late = (await asyncio.wait(tasks, timeout=limit))[1] if tasks else set[asyncio.Task[None]]()
+    for task in late:
+        _log.warning("a task does not stop; cancelling it again", task=task.get_name())
+        task.cancel()
 
 
 def _zones_of(config: Config, receiver: str) -> set[str]:

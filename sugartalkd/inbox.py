@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 from sugartalkd.command import PlayUrl, Reread, SetMany, SetVolume, Steps, VolumeChange, ZoneCommand
 from sugartalkd.errors import Busy, Expired, Internal, SugartalkError, Superseded, TimedOut
 from sugartalkd.log import get_logger
-from sugartalkd.zone import Confirmation, Lane, ZoneDevices, attribute_of
+from sugartalkd.zone import Confirmation, Lane, ZoneDevices, attribute_of, is_value
 
 if TYPE_CHECKING:
     from sugartalkd.model import Json, Object, Zone
@@ -53,8 +53,12 @@ class _Job:
     lane: Lane
     attribute: str | None
     """What a newer value of would take its place; `None`: never."""
+    number: int
+    """Its place in the order of arrival; that of the whole for a step of several."""
     answer: Answer
     asked: bool
+    step: bool = False
+    """Part of several commands that arrived as one."""
     expiry: asyncio.TimerHandle | None = None
 
     @property
@@ -82,13 +86,22 @@ class Inbox:
 
     def __init__(self, devices: ZoneDevices) -> None:
         self._devices = devices
-        self._zone = devices.zone
         self._queues = {lane: _Queue() for lane in Lane}
         self._beside: set[asyncio.Task[None]] = set()
+        self._several = 0
+        """Commands under way that consist of several."""
+        self._arrivals = 0
+        self._newest: dict[str, int] = {}
+        """The number of the newest value that arrived for each attribute."""
+        self._ended = False
 
     @property
     def zone(self) -> Zone:
-        return self._zone
+        return self._devices.zone
+
+    def renew(self, devices: ZoneDevices) -> None:
+        """The zone is described anew: what waits goes to these devices, what has started ends as it began."""
+        self._devices = devices
 
     def submit(
         self,
@@ -101,83 +114,104 @@ class Inbox:
         """Take a command; `answer` is called exactly once with its outcome, now or later.
 
         `asked` tells that somebody waits for a reply, so a superseded command is answered too.
-        Raises Unsupported, OutOfRange or Busy where the refusal is known at once.
+        Raises Unsupported, OutOfRange, Expired or Busy where the refusal is known at once.
         """
+        if self._ended:
+            raise Expired(f"{self.zone.id} is ending; nothing new is begun")
         self._devices.check(command)
+        if self._waiting >= WAITING_LIMIT and not self._would_replace(command):
+            raise Busy(f"{self.zone.id} has {WAITING_LIMIT} commands waiting already; send fewer at a time")
+        self._arrivals += 1
         match command:
             case SetMany():
-                self._aside(self._set_many(command, answer), "several attributes")
-                return
+                self._begin(self._set_many(command, self._arrivals, expires_in), answer, "several attributes")
             case Reread():
-                self._aside(self._reread(answer), "get")
-                return
+                self._begin(self._reread(), answer, "get")
             case PlayUrl(volume=volume) if volume is not None:
-                self._aside(self._play_at_volume(command, volume, answer), "play at a volume")
-                return
+                work = self._play_at_volume(command, volume, self._arrivals, expires_in)
+                self._begin(work, answer, "play at a volume")
             case _:
-                lane = self._devices.lane(command)
-        queue = self._queues[lane]
-        if self._waiting >= WAITING_LIMIT and not self._would_replace(queue, command):
-            raise Busy(f"{self._zone.id} has {WAITING_LIMIT} commands waiting already; send fewer at a time")
-        job = _Job(command, lane, attribute_of(command), answer, asked)
-        self._replace_older(queue, job)
-        loop = asyncio.get_running_loop()
-        job.expiry = loop.call_later(min(expires_in, START_LIMIT), self._expire, job)
-        queue.waiting.append(job)
-        queue.filled.set()
+                self._enqueue(
+                    _Job(
+                        command, self._devices.lane(command), attribute_of(command), self._arrivals, answer,
+                        asked,
+                    ),
+                    expires_in,
+                )  # fmt: skip
 
     async def run(self) -> None:
         """Carry commands out until cancelled; whatever waits then is answered `expired`."""
+        self._ended = False
         try:
             async with asyncio.TaskGroup() as group:
                 for lane in Lane:
-                    group.create_task(
-                        self._run_lane(self._queues[lane]), name=f"{self._zone.id} {lane.value}"
-                    )
+                    group.create_task(self._run_lane(self._queues[lane]), name=f"{self.zone.id} {lane.value}")
         finally:
+            self._ended = True
+            for queue in self._queues.values():
+                while queue.waiting:
+                    gone = Expired(f"{self.zone.id} ended before the command started")
+                    self._finish(queue.waiting.popleft(), Outcome(error=gone))
             for task in self._beside:
                 task.cancel()
             await asyncio.gather(*self._beside, return_exceptions=True)
-            for queue in self._queues.values():
-                while queue.waiting:
-                    gone = Expired(f"{self._zone.id} ended before the command started")
-                    self._finish(queue.waiting.popleft(), Outcome(error=gone))
 
     # -- waiting -------------------------------------------------------------------------------------
 
     @property
     def _waiting(self) -> int:
-        return sum(len(queue.waiting) for queue in self._queues.values())
+        waiting = (job for queue in self._queues.values() for job in queue.waiting if not job.step)
+        return self._several + sum(1 for _ in waiting)
 
-    def _would_replace(self, queue: _Queue, command: ZoneCommand) -> bool:
+    def _would_replace(self, command: ZoneCommand) -> bool:
         attribute = attribute_of(command)
-        return attribute is not None and any(job.attribute == attribute for job in queue.waiting)
+        if attribute is None or not is_value(command):
+            return False
+        return any(job.attribute == attribute for job in self._queues[self._devices.lane(command)].waiting)
 
-    def _replace_older(self, queue: _Queue, new: _Job) -> None:
-        """Take out what the new value makes pointless; steps add up, a step on a value keeps the value."""
-        if new.attribute is None:
-            return
-        if isinstance(new.command, SetVolume) and isinstance(new.command.change, Steps):
-            last = queue.waiting[-1] if queue.waiting else None
-            if last is None or not isinstance(last.command, SetVolume):
+    def _enqueue(self, job: _Job, expires_in: float) -> None:
+        if job.attribute is not None and is_value(job.command):
+            if self._newest.get(job.attribute, 0) > job.number:
+                self._finish(job, _superseded(job))
                 return
-            if isinstance(last.command.change, Steps):
+            self._newest[job.attribute] = job.number
+        queue = self._queues[job.lane]
+        loop = asyncio.get_running_loop()
+        expires_at = loop.time() + min(expires_in, START_LIMIT)
+        if (older := self._replace_older(queue, job)) is not None:
+            expires_at = min(expires_at, older)
+        job.expiry = loop.call_at(expires_at, self._expire, job)
+        queue.waiting.append(job)
+        queue.filled.set()
+
+    def _replace_older(self, queue: _Queue, new: _Job) -> float | None:
+        """Take out what the new value makes pointless; the result is when a step taken in would expire.
+
+        Steps add up. A toggle replaces nothing: what it means depends on what came before.
+        """
+        if new.attribute is None:
+            return None
+        if is_value(new.command):
+            for job in [job for job in queue.waiting if job.attribute == new.attribute]:
+                queue.waiting.remove(job)
+                self._finish(job, _superseded(job))
+            return None
+        last = queue.waiting[-1] if queue.waiting else None
+        match last, new.command:
+            case _Job(command=SetVolume(Steps(before)), expiry=expiry), SetVolume(Steps(more)):
                 queue.waiting.pop()
-                self._cancel_expiry(last)
-                total = last.command.change.value + new.command.change.value
-                new.command = SetVolume(Steps(total))
+                new.command = SetVolume(Steps(before + more))
                 new.answer = _both(last.answer, new.answer)
                 new.asked |= last.asked
-            return
-        for job in [job for job in queue.waiting if job.attribute == new.attribute]:
-            queue.waiting.remove(job)
-            newer = Superseded(f"a newer value for {new.attribute} took its place")
-            self._finish(job, Outcome(error=newer))
+                self._cancel_expiry(last)
+                return None if expiry is None else expiry.when()
+            case _:
+                return None
 
     def _expire(self, job: _Job) -> None:
         with suppress(ValueError):
             self._queues[job.lane].waiting.remove(job)
-            late = Expired(f"{self._zone.id} was busy and {job.name} could not start in time")
+            late = Expired(f"{self.zone.id} was busy and {job.name} could not start in time")
             self._finish(job, Outcome(error=late))
 
     @staticmethod
@@ -209,20 +243,24 @@ class Inbox:
             data: Object = {}
             limit = PLAY_LIMIT if isinstance(job.command, PlayUrl) else SETTING_LIMIT
             deadline = loop.time() + limit
-            pending = await self._attempt(job, self._devices.start(job.command, data), deadline)
+            devices = self._devices
+            pending = await self._attempt(job, devices.start(job.command, data), deadline)
             if volume:
                 queue.volume_at = loop.time()
             if isinstance(pending, Outcome):
+                devices.release(job.attribute)
                 self._finish(job, pending)
             elif pending is None:
                 self._finish(job, Outcome(data))
             else:
-                self._aside(self._confirm(job, pending, data, deadline), "confirmation")
+                self._aside(self._confirm(job, devices, pending, data, deadline), "confirmation")
 
-    async def _confirm(self, job: _Job, pending: Confirmation, data: Object, deadline: float) -> None:
+    async def _confirm(
+        self, job: _Job, devices: ZoneDevices, pending: Confirmation, data: Object, deadline: float
+    ) -> None:
+        aimed = devices.aimed(job.attribute)
         failed = await self._attempt(job, pending, deadline)
-        if failed is not None and isinstance(job.command, SetVolume):
-            self._devices.forget_target()
+        devices.release(job.attribute, aimed)
         self._finish(job, failed or Outcome(data))
 
     async def _attempt(self, job: _Job, work: Awaitable[T], deadline: float) -> T | Outcome:
@@ -233,65 +271,114 @@ class Inbox:
         except SugartalkError as failure:
             return Outcome(error=failure)
         except TimeoutError:
-            text = f"the {job.lane.value} of {self._zone.id} did not finish {job.name} in time"
+            text = f"the {job.lane.value} of {self.zone.id} did not finish {job.name} in time"
             return Outcome(error=TimedOut(text))
         except asyncio.CancelledError:
-            self._finish(job, Outcome(error=Expired(f"{self._zone.id} ended before {job.name} was done")))
+            self._finish(job, self._unfinished(job.name))
             raise
         except Exception:  # noqa: BLE001  # the edge: a fault of ours is answered, and the zone lives on
-            _log.exception("a command failed inside the daemon", zone=self._zone.id, command=job.name)
-            return Outcome(error=Internal(f"{job.name} failed inside the daemon; its log says where"))
+            return self._fault(job.name)
+
+    def _unfinished(self, name: str) -> Outcome:
+        return Outcome(error=TimedOut(f"{self.zone.id} ended before it was known what became of {name}"))
+
+    def _fault(self, name: str) -> Outcome:
+        _log.exception("a command failed inside the daemon", zone=self.zone.id, command=name)
+        return Outcome(error=Internal(f"{name} failed inside the daemon; its log says where"))
 
     def _aside(self, work: Coroutine[None, None, None], name: str) -> None:
         """Run something of this zone beside its lanes; `run` ends it."""
-        task = asyncio.get_running_loop().create_task(work, name=f"{self._zone.id} {name}")
+        task = asyncio.get_running_loop().create_task(work, name=f"{self.zone.id} {name}")
         self._beside.add(task)
         task.add_done_callback(self._beside.discard)
 
-    async def _set_many(self, many: SetMany, answer: Answer) -> None:
-        """Attribute after attribute through this same inbox; the first failure ends it."""
-        said: Object = {name: "skipped" for name, _ in many.settings}
-        for name, setting in many.settings:
-            outcome = await self._submit_and_wait(setting)
-            if outcome.error is not None:
-                said[name] = outcome.error.code
-                answer(Outcome(said, type(outcome.error)(f"{name}: {outcome.error}")))
-                return
-            said[name] = "ok"
-        answer(Outcome(said))
+    # -- several commands that arrived as one --------------------------------------------------------
 
-    async def _play_at_volume(self, play: PlayUrl, volume: VolumeChange, answer: Answer) -> None:
+    def _begin(self, work: Coroutine[None, None, Outcome], answer: Answer, name: str) -> None:
+        """Run several commands as one, which has one outcome however it ends."""
+
+        async def carry_out() -> None:
+            outcome = self._unfinished(name)
+            self._several += 1
+            try:
+                outcome = await work
+            except Exception:  # noqa: BLE001  # the edge, as in _attempt
+                outcome = self._fault(name)
+            finally:
+                self._several -= 1
+                answer(outcome)
+
+        self._aside(carry_out(), name)
+
+    async def _set_many(self, many: SetMany, number: int, expires_in: float) -> Outcome:
+        """Attribute after attribute through this same inbox; the first failure ends it.
+
+        A value that was overtaken by a newer one of its own does not: what it wanted is not wanted any more.
+        """
+        said: Object = {name: "skipped" for name, _ in many.settings}
+        overtaken: SugartalkError | None = None
+        for name, setting in many.settings:
+            outcome = await self._step(setting, number, expires_in)
+            expires_in = START_LIMIT
+            said |= {key: value for key, value in outcome.data.items() if key == "clamped"}
+            said[name] = "ok" if outcome.error is None else outcome.error.code
+            if isinstance(outcome.error, Superseded):
+                overtaken = _about(name, outcome.error)
+            elif outcome.error is not None:
+                return Outcome(said, _about(name, outcome.error))
+        return Outcome(said, overtaken)
+
+    async def _play_at_volume(
+        self, play: PlayUrl, volume: VolumeChange, number: int, expires_in: float
+    ) -> Outcome:
         """Set the volume before the first sound; a receiver that is off must come on first."""
         asleep = self._devices.asleep
         steps: list[ZoneCommand] = [SetVolume(volume), replace(play, volume=None)]
+        data: Object = {}
         for step in reversed(steps) if asleep else steps:
             if asleep and isinstance(step, SetVolume):
                 await self._devices.awake(RECEIVER_WAKES)
-            outcome = await self._submit_and_wait(step)
-            if outcome.error is not None:
-                step_name = "volume" if isinstance(step, SetVolume) else "play"
-                answer(Outcome(outcome.data, type(outcome.error)(f"{step_name}: {outcome.error}")))
-                return
-        answer(Outcome())
+            outcome = await self._step(step, number, expires_in)
+            expires_in = START_LIMIT
+            data |= outcome.data
+            if outcome.error is not None and not isinstance(outcome.error, Superseded):
+                name = "volume" if isinstance(step, SetVolume) else "play"
+                return Outcome(data, _about(name, outcome.error))
+        return Outcome(data)
 
-    async def _reread(self, answer: Answer) -> None:
+    async def _reread(self) -> Outcome:
         try:
             async with asyncio.timeout(SETTING_LIMIT):
                 await self._devices.refresh()
         except SugartalkError as failure:
-            answer(Outcome(error=failure))
+            return Outcome(error=failure)
         except TimeoutError:
-            answer(Outcome(error=TimedOut(f"the devices of {self._zone.id} did not answer in time")))
-        else:
-            answer(Outcome())
+            return Outcome(error=TimedOut(f"the devices of {self.zone.id} did not answer in time"))
+        return Outcome()
 
-    async def _submit_and_wait(self, command: ZoneCommand) -> Outcome:
+    async def _step(self, command: ZoneCommand, number: int, expires_in: float) -> Outcome:
         done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+        def answer(outcome: Outcome) -> None:
+            if not done.done():  # whoever waited may have been cancelled
+                done.set_result(outcome)
+
         try:
-            self.submit(command, done.set_result, asked=True)
+            self._devices.check(command)  # the zone may have been described anew meanwhile
         except SugartalkError as refusal:
             return Outcome(error=refusal)
+        lane, attribute = self._devices.lane(command), attribute_of(command)
+        self._enqueue(_Job(command, lane, attribute, number, answer, asked=True, step=True), expires_in)
         return await done
+
+
+def _superseded(job: _Job) -> Outcome:
+    return Outcome(error=Superseded(f"a newer value for {job.name} took its place"))
+
+
+def _about(name: str, error: SugartalkError) -> SugartalkError:
+    """The same failure, saying which of several commands it was."""
+    return type(error)(f"{name}: {error}")
 
 
 def _both(first: Answer, second: Answer) -> Answer:

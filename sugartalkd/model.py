@@ -271,8 +271,9 @@ class ZoneState:
     player: PlayerState | None = None
     receiver_word: LinkWord = LinkWord.DISABLED
     player_word: LinkWord = LinkWord.DISABLED
-    settled: bool = False
-    """Every link of the zone has answered or failed since the start, or had 10 s to do so."""
+    receiver_settled: bool = False
+    player_settled: bool = False
+    """The link has answered or failed since the start, or had 10 s to do so; `True` where there is none."""
 
     @property
     def receiver_up(self) -> ReceiverState | None:
@@ -293,13 +294,13 @@ class ZoneState:
         """A value of the receiver: `None` while its link is down, `UNHEARD` before it had its chance."""
         if (up := self.receiver_up) is not None:
             return read(up)
-        return None if self.settled else UNHEARD
+        return None if self.receiver_settled else UNHEARD
 
     def from_player(self, read: Callable[[PlayerState], T | None]) -> T | Unheard | None:
         """A value of the player, as `from_receiver`."""
         if (up := self.player_up) is not None:
             return read(up)
-        return None if self.settled else UNHEARD
+        return None if self.player_settled else UNHEARD
 
     @property
     def volume(self) -> float | Unheard | None:
@@ -353,7 +354,7 @@ class ZoneState:
     @property
     def waiting(self) -> bool:
         """Whether a merged value would be a guess: a link of the zone has not had its chance yet."""
-        return not self.settled
+        return not (self.receiver_settled and self.player_settled)
 
 
 def slug(name: str) -> str:

@@ -36,6 +36,8 @@ _log = get_logger(__name__)
 SAFE_LIMIT: Final = 80.0
 """max_volume where nobody chose one: 0 dB on a receiver."""
 NETWORK_INPUT: Final = "NET"
+FOLLOW_MAIN_INPUT: Final = "SOURCE"
+"""What zone 2 and 3 can be set to beside an input: whatever the main zone has."""
 
 _PLAYER_CAN: Final = frozenset({Capability.TRANSPORT, Capability.REPEAT, Capability.SHUFFLE})
 _VOLUME: Final = frozenset({Capability.VOLUME, Capability.MUTE})
@@ -93,14 +95,14 @@ class Roster:
         if self._known != before:
             _save(self._path, self._known)
 
-    def forget(self, zone: ZoneId) -> bool:
-        """Drop an automatic zone's player from memory; False if the zone is not one of those."""
+    def forget(self, zone: ZoneId) -> list[PlayerKey]:
+        """Drop an automatic zone's player from memory; nothing if the zone is not one of those."""
         keys = [known.key for known in self._known.values() if known.zone == zone and known.receiver is None]
         for key in keys:
             del self._known[key]
         if keys:
             _save(self._path, self._known)
-        return bool(keys)
+        return keys
 
     def zones(self) -> tuple[Zone, ...]:
         """Every zone there is, present or not."""
@@ -199,16 +201,18 @@ class Roster:
             owner,
             RECEIVER_SCALE if owner is Owner.RECEIVER else PLAYER_SCALE,
             None if max_volume is None else float(max_volume),
-            () if receiver is None else self._all_inputs(names or {}),
+            () if receiver is None else self._all_inputs(names or {}, receiver_zone),
             self._sound_modes if Capability.SOUND_MODE in capabilities else (),
             frozenset(capabilities),
             configured,
         )
 
-    def _all_inputs(self, names: Mapping[str, str]) -> tuple[Input, ...]:
+    def _all_inputs(self, names: Mapping[str, str], zone: ReceiverZone) -> tuple[Input, ...]:
         """Every input that may be chosen; those of other models are there, but not for show."""
         called = {receiver_name: shown for shown, receiver_name in names.items()}
         known = [(name, False) for name in self._inputs] + [(name, True) for name in self._other_inputs]
+        if zone is not ReceiverZone.MAIN:
+            known.append((FOLLOW_MAIN_INPUT, False))
         known += [(name, False) for name in called if name not in {one for one, _ in known}]
         return tuple(
             Input(name, called.get(name, name), hidden=hidden and name not in called)

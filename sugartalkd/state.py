@@ -108,8 +108,6 @@ class StateStore:
     def put_link(self, link: LinkId, state: LinkState | None) -> None:
         """A link's state; `None` when it is no longer configured."""
         old = self._links.get(link)
-        if old == state:
-            return
         if state is None:
             self._links.pop(link, None)
             self._tried.discard(link)
@@ -117,6 +115,8 @@ class StateStore:
             self._links[link] = state
             if state.word is not LinkWord.CONNECTING:
                 self._tried.add(link)
+        if old == state:
+            return
         for listener in self._listeners:
             listener.link_changed(link, old, state)
         if old is None or state is None or old.word is not state.word:
@@ -147,17 +147,17 @@ class StateStore:
     def _merge(self, zone: Zone) -> ZoneState:
         receiver = player = None
         receiver_word = player_word = LinkWord.DISABLED
-        settled = True
+        receiver_settled = player_settled = True
         if zone.receiver is not None:
             link = receiver_link(zone.receiver)
             receiver = self._receivers.get((zone.receiver, zone.receiver_zone))
             receiver_word = self._word(link)
-            settled &= link in self._tried
+            receiver_settled = link in self._tried
         if zone.player is not None:
             player = self._players.get(zone.player)
             player_word = self._word(HEOS_LINK)
-            settled &= HEOS_LINK in self._tried
-        return ZoneState(zone, receiver, player, receiver_word, player_word, settled)
+            player_settled = HEOS_LINK in self._tried
+        return ZoneState(zone, receiver, player, receiver_word, player_word, receiver_settled, player_settled)
 
     def _word(self, link: LinkId) -> LinkWord:
         state = self._links.get(link)
@@ -168,7 +168,8 @@ class LinkBook:
     """The writer of one link's state: keeps since, host and counters straight from attempt to attempt.
 
     `connecting` is said only before the first attempt has ended and during the first attempt after a
-    loss; later retries stay on the last word (contract 2).
+    loss; later retries stay on the last word (contract 2). Once somebody else describes the link, because
+    it is configured anew or no longer, what this book is told goes nowhere.
     """
 
     def __init__(self, store: StateStore, link: LinkId, host: str | None) -> None:
@@ -216,6 +217,8 @@ class LinkBook:
         return self._state.word is LinkWord.ONLINE
 
     def _put(self, **changes: object) -> None:
+        if self._store.links.get(self._link) is not self._state:
+            return
         new = replace(self._state, **changes)  # pyright: ignore[reportArgumentType]
         if new.word is not self._state.word:
             new = replace(new, since=now())

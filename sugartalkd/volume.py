@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class Resolved:
     """A volume to send, and whether the zone's limit lowered it."""
 
     value: float
@@ -29,7 +29,7 @@ def round_half_up(value: float, step: float) -> float:
 
 def resolve(
     change: VolumeChange, scale: VolumeScale, limit: float | None, current: float | None
-) -> Target | None:
+) -> Resolved | None:
     """The number that `change` means, or `None` if it is relative and the present volume is unknown.
 
     Absolute numbers outside the scale raise OutOfRange. Relative steps stop at the ends of the scale and
@@ -50,8 +50,8 @@ def resolve(
             assert_never(change)
     wished = round_half_up(wished, scale.step)
     if limit is not None and wished > limit:
-        return Target(math.floor(limit / scale.step) * scale.step, clamped=True)
-    return Target(wished)
+        return Resolved(math.floor(limit / scale.step) * scale.step, clamped=True)
+    return Resolved(wished)
 
 
 def _on_scale(value: float, scale: VolumeScale, as_given: str) -> float:

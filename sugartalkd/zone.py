@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, assert_never
 
@@ -23,20 +24,25 @@ from sugartalkd.command import (
     SetSleep,
     SetSoundMode,
     SetVolume,
+    Steps,
+    Toggle,
     Verb,
     VolumeChange,
     ZoneCommand,
 )
-from sugartalkd.errors import Internal, NotConfirmed, OutOfRange, SugartalkError, Unsupported
+from sugartalkd.errors import BadPayload, Internal, NotConfirmed, OutOfRange, SugartalkError, Unsupported
 from sugartalkd.model import Capability, Owner, Transport
-from sugartalkd.volume import Target, resolve
+from sugartalkd.topics import STATES
+from sugartalkd.volume import Resolved, resolve
 
 if TYPE_CHECKING:
     from sugartalkd.model import Object, PlayerState, ReceiverState, Repeat, Track, Zone, ZoneState
     from sugartalkd.state import StateStore
 
 TARGET_HOLDS: Final = 1.0
-"""Seconds for which a volume just sent counts as the present one: its event may come after the next step."""
+CONFIRMED_WITHIN: Final = 5.0
+"""Seconds for which a value just sent counts as the present one: its event may come after the next step or
+toggle. A receiver's commands say when they are confirmed, a player's do not."""
 
 Confirmation: TypeAlias = Awaitable[None]
 """Done when the receiver showed the value that was written, an error when it did not."""
@@ -70,6 +76,15 @@ class Receiver(Protocol):
     async def refresh(self) -> None: ...
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Target:
+    """A value that was sent and not yet seen; on and off are 1 and 0."""
+
+    value: float
+    until: float
+    """Until when it counts as the present one, in the loop's time."""
+
+
 class Lane(Enum):
     """Which device a command goes to: a hung player must not hold up the receiver beside it."""
 
@@ -87,9 +102,8 @@ class ZoneDevices:
         self._store = store
         self._player = player
         self._receiver = receiver
-        self._target: float | None = None
-        """The volume that was sent last: what the next relative step adds to, until `_target_until`."""
-        self._target_until = 0.0
+        self._targets: dict[str, Target] = {}
+        """What was sent last, by attribute: what the next step adds to and the next toggle turns over."""
 
     def check(self, command: ZoneCommand) -> None:
         """Refuse what this zone can never carry out, before anything moves."""
@@ -111,6 +125,8 @@ class ZoneDevices:
                 self._sound_mode(name)
             case PlayUrl(volume=change) if change is not None:
                 self.check(SetVolume(change))
+            case Reread(attribute) if attribute is not None:
+                self._check_readable(attribute)
             case _:
                 pass
 
@@ -136,22 +152,50 @@ class ZoneDevices:
             if len(failures) == len(devices) or not isinstance(failure, SugartalkError):
                 raise failure
 
-    def forget_target(self) -> None:
-        """The receiver went its own way: steps count from what it says."""
-        self._target = None
+    def aimed(self, attribute: str | None) -> Target | None:
+        """What the last command for this attribute wanted, while that still counts."""
+        target = None if attribute is None else self._targets.get(attribute)
+        if target is None or asyncio.get_running_loop().time() > target.until:
+            return None
+        return target
+
+    def release(self, attribute: str | None, only: Target | None = None) -> None:
+        """A command has been seen or has failed: steps and toggles count from what the device says."""
+        if attribute is not None and only in {None, self._targets.get(attribute)}:
+            self._targets.pop(attribute, None)
+
+    def _aim(self, attribute: Capability, value: float, *, confirmed: bool) -> None:
+        # Noted before it is sent: what comes while it travels builds on it.
+        holds = CONFIRMED_WITHIN if confirmed else TARGET_HOLDS
+        until = asyncio.get_running_loop().time() + holds
+        self._targets[attribute.value] = Target(value, until)
+
+    def _check_readable(self, attribute: str) -> None:
+        row = next((row for row in STATES if row.path == attribute), None)
+        if row is None:
+            raise BadPayload(f"get knows no {attribute[:64]!r}; it takes one of the zone's topics")
+        if not row.has(self.zone):
+            raise Unsupported(f"{self.zone.id} has no {attribute}: it has {self._can_do}")
 
     @property
     def _can_do(self) -> str:
         return ", ".join(one.value for one in Capability if one in self.zone.capabilities) or "nothing"
 
     def lane(self, command: ZoneCommand) -> Lane:
-        match command:
-            case SetVolume() | SetMute():
+        """Which device the command goes to."""
+        needed = _NEEDS.get(type(command))
+        return Lane.PLAYER if needed is None else self._lane_of(needed)
+
+    def _lane_of(self, capability: Capability) -> Lane:
+        match capability:
+            case Capability.VOLUME | Capability.MUTE:
                 return Lane.RECEIVER if self.zone.owner is Owner.RECEIVER else Lane.PLAYER
-            case SetPower() | SetInput() | SetSoundMode() | SetSleep():
+            case Capability.POWER | Capability.INPUT | Capability.SOUND_MODE | Capability.SLEEP:
                 return Lane.RECEIVER
-            case _:
+            case Capability.TRANSPORT | Capability.REPEAT | Capability.SHUFFLE:
                 return Lane.PLAYER
+            case _:
+                assert_never(capability)
 
     async def start(self, command: ZoneCommand, data: Object) -> Confirmation | None:
         """Send one command to its device; what comes back is still to be confirmed, `None` is done."""
@@ -159,12 +203,12 @@ class ZoneDevices:
             case SetVolume(change):
                 return await self._set_volume(change, data)
             case SetMute(on):
-                mute = await self._on_or_off(on, "mute", lambda: self._state.mute)
+                mute = await self._on_or_off(on, Capability.MUTE, lambda: self._state.mute)
                 if self.zone.owner is Owner.RECEIVER:
                     return await self._the_receiver.set_mute(mute)
                 await self._the_player.set_mute(mute)
             case SetPower(on):
-                power = await self._on_or_off(on, "power", lambda: self._state.from_receiver(_power))
+                power = await self._on_or_off(on, Capability.POWER, lambda: self._state.from_receiver(_power))
                 return await self._the_receiver.set_power(power)
             case SetInput(name):
                 return await self._the_receiver.set_input(self._input(name))
@@ -175,7 +219,9 @@ class ZoneDevices:
             case SetRepeat(repeat):
                 await self._the_player.set_repeat(repeat)
             case SetShuffle(on):
-                shuffle = await self._on_or_off(on, "shuffle", lambda: self._state.from_player(_shuffle))
+                shuffle = await self._on_or_off(
+                    on, Capability.SHUFFLE, lambda: self._state.from_player(_shuffle)
+                )
                 await self._the_player.set_shuffle(shuffle)
             case Press(verb):
                 await self._press(verb)
@@ -189,17 +235,12 @@ class ZoneDevices:
 
     async def _press(self, verb: Verb) -> None:
         player = self._the_player
+        if verb is Verb.TOGGLE:
+            verb = Verb.PAUSE if self._playing else Verb.PLAY
         match verb:
-            case Verb.PLAY:
-                await player.play()
-            case Verb.PAUSE:
-                await player.pause()
-            case Verb.TOGGLE:
-                part = self._state.player_up
-                playing = part is not None and part.transport is Transport.PLAYING
-                await (player.pause() if playing else player.play())
-            case Verb.STOP:
-                await player.stop()
+            case Verb.PLAY | Verb.PAUSE | Verb.STOP:
+                self._aim(Capability.TRANSPORT, verb is Verb.PLAY, confirmed=False)
+                await {Verb.PLAY: player.play, Verb.PAUSE: player.pause, Verb.STOP: player.stop}[verb]()
             case Verb.NEXT:
                 await player.next()
             case Verb.PREVIOUS:
@@ -207,49 +248,52 @@ class ZoneDevices:
             case _:
                 assert_never(verb)
 
+    @property
+    def _playing(self) -> bool:
+        if (aimed := self.aimed(Capability.TRANSPORT)) is not None:
+            return bool(aimed.value)
+        part = self._state.player_up
+        return part is not None and part.transport is Transport.PLAYING
+
     async def _set_volume(self, change: VolumeChange, data: Object) -> Confirmation | None:
-        target = self._resolve(change)
-        if target is None:
-            await self._ask()
-            target = self._resolve(change)
-        if target is None:
+        resolved = self._resolve(change)
+        if resolved is None:
+            await self._ask(Capability.VOLUME)
+            resolved = self._resolve(change)
+        if resolved is None:
             raise NotConfirmed(f"{self.zone.id} does not say its volume, so no step can be added to it")
-        if target.clamped:
-            data |= {"clamped": True, "value": target.value}
-        # Noted before it is sent: a step that comes while it travels adds to it.
-        self._target = target.value
-        self._target_until = asyncio.get_running_loop().time() + TARGET_HOLDS
+        if resolved.clamped:
+            data["clamped"] = True
+        self._aim(Capability.VOLUME, resolved.value, confirmed=self.zone.owner is Owner.RECEIVER)
         if self.zone.owner is Owner.RECEIVER:
-            return await self._the_receiver.set_volume(target.value)
-        await self._the_player.set_volume(int(target.value))
+            return await self._the_receiver.set_volume(resolved.value)
+        await self._the_player.set_volume(int(resolved.value))
         return None
 
-    def _resolve(self, change: VolumeChange) -> Target | None:
-        current = self._state.volume
-        if self._target is not None and asyncio.get_running_loop().time() < self._target_until:
-            current = self._target
-        return resolve(
-            change,
-            self.zone.scale,
-            self.zone.max_volume,
-            current if isinstance(current, float) else None,
-        )
+    def _resolve(self, change: VolumeChange) -> Resolved | None:
+        aimed, heard = self.aimed(Capability.VOLUME), self._state.volume
+        current = aimed.value if aimed is not None else heard if isinstance(heard, float) else None
+        return resolve(change, self.zone.scale, self.zone.max_volume, current)
 
-    async def _on_or_off(self, on: OnOff, what: str, read: Callable[[], object]) -> bool:
+    async def _on_or_off(self, on: OnOff, what: Capability, read: Callable[[], object]) -> bool:
         """The wished state; a toggle turns over what the device says, asking it if need be."""
-        if on is not TOGGLE:
-            return on is True
-        if not isinstance(read(), bool):
-            await self._ask()
-        present = read()
-        if not isinstance(present, bool):
-            raise NotConfirmed(
-                f"{self.zone.id} does not say its {what}, so it cannot be toggled; send ON or OFF"
-            )
-        return not present
+        if on is TOGGLE:
+            present: object = None
+            if (aimed := self.aimed(what)) is not None:
+                present = bool(aimed.value)
+            elif not isinstance(present := read(), bool):
+                await self._ask(what)
+                present = read()
+            if not isinstance(present, bool):
+                raise NotConfirmed(
+                    f"{self.zone.id} does not say its {what.value}, so it cannot be toggled; send ON or OFF"
+                )
+            on = not present
+        self._aim(what, bool(on), confirmed=self._lane_of(what) is Lane.RECEIVER)
+        return bool(on)
 
-    async def _ask(self) -> None:
-        device = self._receiver if self._receiver is not None else self._player
+    async def _ask(self, what: Capability) -> None:
+        device = self._receiver if self._lane_of(what) is Lane.RECEIVER else self._player
         if device is not None:
             await device.refresh()
 
@@ -313,3 +357,12 @@ def attribute_of(command: ZoneCommand) -> str | None:
     """What a newer command of the same kind replaces; verbs are never merged."""
     needed = _NEEDS.get(type(command))
     return None if needed is None or needed is Capability.TRANSPORT else needed.value
+
+
+def is_value(command: ZoneCommand) -> bool:
+    """Whether it says what is wanted by itself; steps and toggles build on what came before."""
+    match command:
+        case SetVolume(Steps()) | SetMute(Toggle()) | SetPower(Toggle()) | SetShuffle(Toggle()):
+            return False
+        case _:
+            return True

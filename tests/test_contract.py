@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Final, get_args
 
+import pytest
+
 from sugartalkd.command import BridgeCommand, Setting, ZoneCommand
 from sugartalkd.model import (
     Capability,
@@ -27,7 +29,7 @@ from sugartalkd.model import (
 from sugartalkd.mqtt import reference
 from sugartalkd.mqtt.router import address
 from sugartalkd.state import now
-from sugartalkd.topics import BRIDGE, COMMANDS, EVENTS, REQUESTS, STATES, SUBSCRIPTIONS, payload
+from sugartalkd.topics import ABSENT, BRIDGE, COMMANDS, EVENTS, REQUESTS, STATES, SUBSCRIPTIONS, payload
 from sugartalkd.topics.zone_command import SETTINGS
 
 ROOT: Final = Path(__file__).parent.parent
@@ -135,10 +137,24 @@ def test_words_of_links_are_the_contracts() -> None:
     assert {word.value for word in LinkWord} == set(_names(section))
 
 
-def test_the_subscriptions_are_in_the_contracts_list() -> None:
+def test_the_subscriptions_are_the_contracts_list() -> None:
     text = re.split(r"^## ", CONTRACT.read_text(), flags=re.MULTILINE)[8]
-    listed = set(re.findall(r"`([+\w/#]+)`", text))
-    assert set(SUBSCRIPTIONS) <= listed
+    sentence = re.search(r"Subscriptions, all under.*?Never", text, re.DOTALL)
+    assert sentence is not None
+    listed: list[str] = []
+    for one in re.findall(r"`([+\w/#]+)`", sentence[0]):
+        listed.append(f"{listed[-1].rpartition('/')[0]}{one}" if one.startswith("/") else one)
+    assert set(SUBSCRIPTIONS) == set(listed)
+
+
+def test_commands_of_later_versions_are_refused_by_name() -> None:
+    later = {one.removeprefix("<zone>/") for one in LATER if one.endswith(("/set", "/add", "/remove", "raw"))}
+    later = {one.replace("<name>", "+") for one in later if not one.startswith("bridge")} | {"announce"}
+    queue = {f"queue/{verb}" for verb in ("clear", "jump", "remove", "move", "save")}
+    assert set(ABSENT) == later | queue
+    for path, refusal in ABSENT.items():
+        with pytest.raises(refusal):
+            address(f"zone/{path.replace('+', 'bass')}").parse("x")
 
 
 def test_admin_requests_are_the_daggers() -> None:
@@ -191,7 +207,15 @@ def test_every_state_field_changes_some_row() -> None:
 
     def rendered(owner: Owner, receiver: ReceiverState, player: PlayerState) -> list[bytes | None]:
         one = replace(zone, owner=owner, player="p", player_input="NET")  # type: ignore[arg-type]
-        state = ZoneState(one, receiver, player, LinkWord.ONLINE, LinkWord.ONLINE, settled=True)
+        state = ZoneState(
+            one,
+            receiver,
+            player,
+            LinkWord.ONLINE,
+            LinkWord.ONLINE,
+            receiver_settled=True,
+            player_settled=True,
+        )
         return [row.render(state) for row in STATES]
 
     others: dict[str, object] = {

@@ -14,7 +14,7 @@ from sugartalkd.errors import BadPayload, OutOfRange, SugartalkError
 from sugartalkd.model import RECEIVER_SCALE, VolumeScale
 from sugartalkd.mqtt.router import address
 from sugartalkd.topics import COMMANDS, REQUESTS, STATES, payload
-from sugartalkd.volume import Target, resolve, round_half_up
+from sugartalkd.volume import Resolved, resolve, round_half_up
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_every_path_is_unique() -> None:
 
 @given(st.integers(0, 196))
 def test_every_half_step_survives(half: int) -> None:
-    assert resolve(Absolute(half / 2), RECEIVER_SCALE, None, None) == Target(half / 2)
+    assert resolve(Absolute(half / 2), RECEIVER_SCALE, None, None) == Resolved(half / 2)
 
 
 @given(st.floats(0, 98))
@@ -153,11 +153,11 @@ def test_rounding_of_exact_halves() -> None:
 
 
 def test_the_limit_clamps_and_says_so() -> None:
-    assert resolve(Absolute(90), RECEIVER_SCALE, 80, None) == Target(80, clamped=True)
-    assert resolve(Percent(100), RECEIVER_SCALE, 80, None) == Target(80, clamped=True)
-    assert resolve(Steps(5), RECEIVER_SCALE, 80, 78) == Target(80, clamped=True)
-    assert resolve(Steps(-5), RECEIVER_SCALE, 80, 2) == Target(0)
-    assert resolve(Steps(1), RECEIVER_SCALE, 80, 85) == Target(80, clamped=True)
+    assert resolve(Absolute(90), RECEIVER_SCALE, 80, None) == Resolved(80, clamped=True)
+    assert resolve(Percent(100), RECEIVER_SCALE, 80, None) == Resolved(80, clamped=True)
+    assert resolve(Steps(5), RECEIVER_SCALE, 80, 78) == Resolved(80, clamped=True)
+    assert resolve(Steps(-5), RECEIVER_SCALE, 80, 2) == Resolved(0)
+    assert resolve(Steps(1), RECEIVER_SCALE, 80, 85) == Resolved(80, clamped=True)
     assert resolve(Steps(1), RECEIVER_SCALE, 80, None) is None
 
 

@@ -100,6 +100,7 @@ async def test_restart_and_reload(broker: Broker, watcher: Watcher, tmp_path: Pa
     async with HeosSimulator(players(address), host=address):
         file = _configuration(broker, tmp_path, address)
         async with _started(file) as child:
+            await watcher.wait("bridge/state", "online")
             await watcher.wait("kitchen/availability", "online")
             first = watcher.json("bridge/info")["started_at"]
             assert (await watcher.ask("bridge/request/restart", "{}"))["status"] == "ok"

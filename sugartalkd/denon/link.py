@@ -29,11 +29,19 @@ CONNECT_LIMIT: Final = 5.0
 FIRST_ANSWER_LIMIT: Final = 5.0
 """Seconds for the first `PW?`: with 2 s a receiver that answers in 2.5 s never came up (denon.md 3.3)."""
 CLOSE_LIMIT: Final = 1.0
+SLOW_ANSWER: Final = 2.5
+"""Seconds that no question waits longer, however slow the receiver was before."""
 STABLE: Final = 10.0
 """Seconds of answered session after which the back-off begins anew."""
 BACKOFF: Final = (0.4, 30.0)
 BACKOFF_SHARE: Final = 1 / 3
 """The pause, as a share of the outage until now: short outages are found at once, long ones cost little."""
+SHORT_SESSIONS: Final = 2
+"""So many sessions in a row may be shorter than STABLE; each further one doubles the shortest pause."""
+CLOSED_EARLY_PAUSE: Final = 1.0
+"""Seconds at least before a receiver is tried again that closed before it answered."""
+AT_ONCE: Final = 1.0
+"""Seconds: an attempt that begins sooner after a loss is still the first one."""
 JITTER: Final = (0.8, 1.0)
 TURNED_AWAY_LIMIT: Final = 3
 """Attempts in a row that found TCP but no session before the link is called busy (contract 2)."""
@@ -70,11 +78,13 @@ class _Silent(_Ended):
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """How an attempt came to its end, and whether it had been online until then."""
+    """How an attempt came to its end, and for how long it had been online until then."""
 
     error: str
     turned_away: bool = False
-    was_online: bool = False
+    shortest_pause: float = BACKOFF[0]
+    online_for: float | None = None
+    """Seconds; `None` if it never was."""
 
 
 def _future() -> asyncio.Future[None]:
@@ -143,10 +153,6 @@ class Session:
         """Whether a command about this subject has not been written yet."""
         return any(one.subject == subject for one in self._commands if not one.written.done())
 
-    def is_asking(self, subject: Subject) -> bool:
-        """Whether a question about this subject has been written and not been answered."""
-        return any(one.question.subject == subject for one in self._asked)
-
     async def send(self, line: str, subject: Subject, then: Callable[[], None]) -> None:
         """Return when the line has been written; `then` is called in that very moment.
 
@@ -176,7 +182,8 @@ class Session:
         try:
             for one in asked:
                 await one.written
-                limit = max(one.question.patience, 2 * self.latency) if patience is None else patience
+                usual = min(max(one.question.patience, 2 * self.latency), SLOW_ANSWER)
+                limit = usual if patience is None else patience
                 left = one.written_at + limit - self._loop.time()
                 await asyncio.wait({one.answer}, timeout=max(left, 0))
                 answers.append(one.answer.result() if one.answer.done() else None)
@@ -271,8 +278,9 @@ class Session:
         for one in self._asked:
             if one.question.subject == subject and not one.answer.done():
                 one.answer.set_result(change)
-                if subject.kind is UnitPower:
-                    self.latency = self._loop.time() - one.written_at
+                took = self._loop.time() - one.written_at
+                # The first `PW?` may have met a receiver that was starting up: later answers say better.
+                self.latency = took if subject.kind is UnitPower else min(self.latency, took)
         self._asked = [one for one in self._asked if not one.answer.done()]
 
     def _write_next(self) -> None:
@@ -325,8 +333,6 @@ class Link:
         self._session: Session | None = None
         self._last_error: str | None = None
         self._turned_away = 0
-        self._stable_at = 0.0
-        """When the last stable session ended, or the start."""
 
     @property
     def session(self) -> Session:
@@ -339,14 +345,19 @@ class Link:
     async def run(self) -> None:
         """Connect, serve, and connect again, until cancelled."""
         loop = asyncio.get_running_loop()
-        self._stable_at = loop.time()
+        lost_at = loop.time()
+        short_sessions = 0
         self._turned_away = 0
         try:
             while True:
                 self._book.connecting()
                 outcome = await self._attempt()
-                pause = pause_after(loop.time() - self._stable_at)
-                if not outcome.was_online:
+                if outcome.online_for is not None:
+                    lost_at = loop.time()
+                    short_sessions = 0 if outcome.online_for >= STABLE else short_sessions + 1
+                flapping = BACKOFF[0] * 2.0 ** max(0, short_sessions - SHORT_SESSIONS)
+                pause = pause_after(loop.time() - lost_at, max(outcome.shortest_pause, flapping))
+                if outcome.online_for is None or pause > AT_ONCE:
                     self._report(outcome, pause)
                 await asyncio.sleep(pause)
         finally:
@@ -393,7 +404,8 @@ class Link:
         """One session from its first byte to its last."""
         loop = asyncio.get_running_loop()
         session: Session | None = None
-        answered_at: float | None = None
+        answered = False
+        online_at: float | None = None
         ended = _Ended("was left: the daemon lets go of it")
         try:
             async with asyncio.TaskGroup() as group:
@@ -407,45 +419,44 @@ class Link:
                     raise _Silent(
                         f"took the connection but did not answer PW? within {FIRST_ANSWER_LIMIT:g} s"
                     )
-                answered_at = loop.time()
+                answered = True
                 session.start(session.watch(self._book.latency), "watchdog")
                 await self._tenant.opened(session)
                 self._session, self._last_error, self._turned_away = session, None, 0
+                online_at = loop.time()
                 self._book.online(round(session.latency * 1000, 1))
                 _log.info("session with the receiver", receiver=self.name)
                 await self._tenant.serve(session)
         except* _Ended as endings:
             [ended] = [one for one in endings.exceptions if isinstance(one, _Ended)][:1]
         finally:
-            was_online, self._session = self._session is not None, None
+            self._session = None
             if session is not None:
                 session.end(str(ended))
             self._tenant.closed(f"{self.name} {ended}")
-        return self._judge(ended, answered_at, was_online=was_online)
+        return self._judge(ended, None if online_at is None else loop.time() - online_at, answered=answered)
 
-    def _judge(self, ended: _Ended, answered_at: float | None, *, was_online: bool) -> _Outcome:
+    def _judge(self, ended: _Ended, online_for: float | None, *, answered: bool) -> _Outcome:
         """What the end of a session means for the link."""
         error = f"{self.name} {ended}"
-        if answered_at is None:
+        if not answered:
             if isinstance(ended, _Silent):
                 return _Outcome(f"{error}: it is starting up, hangs, or is no Denon or Marantz receiver")
             return _Outcome(
-                f"{self.name} closes the connection before answering: {SLOT_TAKEN}", turned_away=True
+                f"{self.name} closes the connection before answering: {SLOT_TAKEN}",
+                turned_away=True,
+                shortest_pause=CLOSED_EARLY_PAUSE,
             )
-        ended_at = asyncio.get_running_loop().time()
-        if ended_at - answered_at >= STABLE:
-            self._stable_at = ended_at
-        if was_online:
+        if online_for is not None:
             _log.warning("session with the receiver lost", receiver=self.name, reason=str(ended))
             self._last_error = error
             self._book.lost(error)
-        return _Outcome(error, was_online=was_online)
+        return _Outcome(error, online_for=online_for)
 
 
-def pause_after(outage: float) -> float:
-    """Seconds until the next attempt, from the seconds without a stable session."""
-    shortest, longest = BACKOFF
-    wait = min(max(outage * BACKOFF_SHARE, shortest), longest)
+def pause_after(outage: float, shortest: float = BACKOFF[0]) -> float:
+    """Seconds until the next attempt, from the seconds without a session."""
+    wait = min(max(outage * BACKOFF_SHARE, shortest), BACKOFF[1])
     return wait * random.uniform(*JITTER)  # noqa: S311  # spreads attempts, keeps no secret
 
 

@@ -117,11 +117,11 @@ FOLLOWS_MAIN: Final = "SOURCE"
 LOUDEST: Final = 196
 LONGEST_SLEEP: Final = 120
 
-_SELECTABLE: Final = frozenset((*INPUTS, *OTHER_INPUTS))
+# Models have inputs that no list has; a configuration may name them, a line end or a small letter never.
+_INPUT: Final = re.compile(r"[A-Z0-9](?:[A-Z0-9 /.+&-]{0,22}[A-Z0-9])?")
 # Zone 2 and 3 have one prefix for power, volume, input and more (`Z2QUICK1`, `Z2CVFL 50`): only a name
 # from a list is an input there. Spotify can be reported though it cannot be selected.
-_SELECTABLE_IN_ZONES: Final = _SELECTABLE | {FOLLOWS_MAIN}
-_HEARD_IN_ZONES: Final = _SELECTABLE_IN_ZONES | {"USB", "SPOTIFY"}
+_HEARD_IN_ZONES: Final = frozenset((*INPUTS, *OTHER_INPUTS, FOLLOWS_MAIN, "USB", "SPOTIFY"))
 _PREFIXES: Final = {ReceiverZone.ZONE2: "Z2", ReceiverZone.ZONE3: "Z3"}
 _ON_OFF: Final = {"ON": True, "OFF": False}
 _UNIT_POWER: Final = {"ON": True, "STANDBY": False}
@@ -254,8 +254,8 @@ def encode(change: Change) -> str:
             value = "ON" if on else "OFF"
         case Volume(half_steps) | VolumeLimit(half_steps):
             value = encode_volume(half_steps)
-        case Source(name, zone):
-            value = _listed(name, _SELECTABLE if zone is MAIN else _SELECTABLE_IN_ZONES)
+        case Source(name):
+            value = _input(name)
         case SoundMode(mode):
             value = _listed(mode, SOUND_MODES)
         case Sleep(minutes):
@@ -263,6 +263,12 @@ def encode(change: Change) -> str:
         case _:
             assert_never(change)
     return code + value
+
+
+def _input(name: str) -> str:
+    if not _INPUT.fullmatch(name):
+        raise ValueError(f"{name!r} cannot be the name of an input")
+    return name
 
 
 def _listed(name: str, names: Container[str]) -> str:

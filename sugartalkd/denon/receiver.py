@@ -26,7 +26,14 @@ from sugartalkd.denon.protocol import (
     question,
     subject_of,
 )
-from sugartalkd.errors import NotConfirmed, ReceiverOffline, SugartalkError, Superseded, Unsupported
+from sugartalkd.errors import (
+    NotConfirmed,
+    ReceiverOffline,
+    SugartalkError,
+    Superseded,
+    TimedOut,
+    Unsupported,
+)
 from sugartalkd.model import ReceiverState, ReceiverZone, receiver_link
 from sugartalkd.state import LinkBook
 
@@ -41,7 +48,17 @@ C = TypeVar("C", bound=Change)
 WAKING: Final = 1.0
 """Seconds without a command that the maker asks for after power-on."""
 CONFIRM_LIMIT: Final = 1.0
-"""Seconds to answer when asked whether a command took effect."""
+"""Seconds to answer when asked whether a command took effect; then it is asked again."""
+SEEN_LIMIT: Final = 4.5
+"""Seconds after which a command that was not seen to take effect has failed. The maker allows events 5 s,
+the contract a setting as many, from its start."""
+GRACE: Final = 0.3
+"""Seconds in which what was wanted may still follow a line that says something else: the line may have been
+on its way before the question."""
+INPUT_RESENDS: Final = 1.0
+"""Seconds after a change of the input in which the receiver sends the sound mode again (denon.md 1.3)."""
+REFRESH_LIMIT: Final = 4.0
+"""Seconds for the `PW?` that shows that a receiver which is read again is there."""
 POWER_TAKES: Final = 3
 """Power may take so many times longer than other commands before it is asked for."""
 ZONE_FOLLOWS: Final = 2
@@ -60,6 +77,8 @@ class _Pending:
     line: str
     before: Change | None = None
     """What was known when it was written."""
+    repeated: int = 0
+    """Lines since then that said just that: beyond the answer to a question they are the receiver's echo."""
     done: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def finish(self, error: SugartalkError | None) -> None:
@@ -100,6 +119,11 @@ class DenonReceiver:
         """Single-zone units do not know `ZM`: there the unit's power is the main zone's."""
         self._read_through = False
         self._stale: set[ReceiverZone] = set()
+        """Zones to be read again."""
+        self._unheard: set[ReceiverZone] = set()
+        """Zones that have not said their volume since they came on: they may still be starting up."""
+        self._mode_follows_until = 0.0
+        """Until when a sound mode may be the input's, in the loop's time."""
         self._woken = asyncio.Event()
 
     async def run(self) -> None:
@@ -119,8 +143,10 @@ class DenonReceiver:
         unit, zones = self._unit_power, {zone: self._power(zone) for zone in ReceiverZone}
         if isinstance(change, ZonePower) and change.zone is MAIN:
             self._speaks_zm = True
+        follows_input = self._follows_input(change)
         self._note(change)
-        self._settle(session, change)
+        if not follows_input:
+            self._settle(change)
         # A second PWON is an answer to a question; only a change of power is a receiver starting up.
         if unit is False and self._unit_power:
             session.hold(WAKING)
@@ -136,6 +162,7 @@ class DenonReceiver:
     async def opened(self, session: Session) -> None:
         """Read everything and publish it."""
         self._stale.clear()
+        self._unheard.clear()
         self._woken.clear()
         await self._read(session, self._zones)
         self._read_through = True
@@ -146,7 +173,11 @@ class DenonReceiver:
         session.start(self._follow_sleep(session), "sleep timer")
         rereads = iter(REREADS)
         while True:
-            silent = [zone for zone in self._zones if self._power(zone) and self._last(Volume, zone) is None]
+            silent = [
+                zone
+                for zone in self._zones
+                if self._power(zone) and (zone in self._unheard or self._last(Volume, zone) is None)
+            ]
             with suppress(TimeoutError):
                 async with asyncio.timeout(next(rereads, None) if silent else None):
                     await self._woken.wait()
@@ -186,10 +217,29 @@ class DenonReceiver:
         own = self._last(ZonePower, zone)
         return None if own is None else own.on
 
+    def _follows_input(self, change: Change) -> bool:
+        """Whether this is the sound mode that a change of the input brings along, and no command's doing."""
+        present = asyncio.get_running_loop().time()
+        match change:
+            case Source(zone=zone) if zone is MAIN and change != self._last(Source):
+                self._mode_follows_until = present + INPUT_RESENDS
+            case SoundMode() if present < self._mode_follows_until:
+                self._mode_follows_until = 0.0
+                for pending in self._pending.get(subject_of(change), []):
+                    if pending.wanted == change:
+                        return False
+                    pending.before = change
+                return True
+            case _:
+                pass
+        return False
+
     def _note(self, change: Change) -> None:
         """Keep a change, with what it means for its neighbours."""
         self._known[subject_of(change)] = change
         match change:
+            case Volume(zone=zone):
+                self._unheard.discard(zone)
             case UnitPower(on=False):
                 # Standby takes every zone down, and some models answer only `PW?` there.
                 for zone in ReceiverZone:
@@ -223,14 +273,19 @@ class DenonReceiver:
     # -- reading ---------------------------------------------------------------------------------------
 
     def _reread(self, zones: Iterable[ReceiverZone]) -> None:
-        self._stale.update(zones)
+        zones = set(zones)
+        self._stale |= zones
+        self._unheard |= zones
         self._woken.set()
 
     async def refresh(self, zone: ReceiverZone) -> None:
         """Ask for everything of a zone again."""
         session = self._link.session
-        await session.ask(question(UnitPower))
-        await self._read(session, [zone])
+        async with asyncio.TaskGroup() as group:
+            there = group.create_task(session.ask(question(UnitPower), patience=REFRESH_LIMIT))
+            group.create_task(self._read(session, [zone]))
+        if there.result() == [None]:
+            raise TimedOut("the receiver did not answer PW?; it hangs, or its connection is dead")
         self._publish()
 
     async def _read(self, session: Session, zones: Iterable[ReceiverZone]) -> None:
@@ -239,21 +294,26 @@ class DenonReceiver:
         if not zones:
             return
         others = [zone for zone in zones if zone is not MAIN]
-        answers = await session.ask(
+        main = zones[0] is MAIN
+        power = [
             *(question(ZonePower, zone) for zone in zones),
             *(question(kind, zone) for zone in others for kind in (Volume, Source)),  # all by one `Z2?`
-        )
-        if not self._unit_power:
-            return
-        if zones[0] is MAIN and answers[0] is None and self._speaks_zm is None:
-            self._speaks_zm = False
-            self._settle(session, UnitPower(True))
-        main = zones[0] is MAIN
-        await session.ask(
+        ]
+        rest = [
             *(question(kind) for kind in (Volume, Mute, Source, SoundMode, Sleep) if main),
             *(question(kind, zone) for zone in others for kind in (Mute, Sleep)),
             *([] if main else [question(Source)]),  # zone 2 and 3 may follow it
-        )
+        ]
+        if self._unit_power and all(self._power(zone) for zone in zones):
+            await session.ask(*power, *rest)
+            return
+        answers = await session.ask(*power)
+        if not self._unit_power:
+            return
+        if main and answers[0] is None and self._speaks_zm is None:
+            self._speaks_zm = False
+            self._settle(UnitPower(True))
+        await session.ask(*rest)
 
     async def _follow_sleep(self, session: Session) -> None:
         while True:
@@ -289,25 +349,59 @@ class DenonReceiver:
         subject = subject_of(pending.wanted)
         pending.before = self._known.get(subject)
         self._pending.setdefault(subject, []).append(pending)
+        if self._wakes(pending.wanted):
+            session.hold(WAKING)
         session.start(self._confirm(session, pending), f"confirmation of {pending.line}")
 
+    def _wakes(self, wanted: Change) -> bool:
+        """Whether the receiver starts up on this: what is written to it then is lost."""
+        match wanted:
+            case ZonePower(on=True, zone=zone):
+                return not self._power(zone)
+            case Source():
+                return self._unit_power is False
+            case _:
+                return False
+
     async def _confirm(self, session: Session, pending: _Pending) -> None:
-        """Wait for the value to be seen, then ask once."""
+        """Wait for the value to be seen, then ask, and give what was wanted a last chance to follow."""
+        loop = asyncio.get_running_loop()
         wanted, patience = pending.wanted, self._confirm_after
+        deadline = loop.time() + SEEN_LIMIT
+
+        async def seen(seconds: float) -> bool:
+            left = min(seconds, deadline - loop.time())
+            await asyncio.wait({pending.done}, timeout=max(left, 0.0))
+            return pending.done.done()
+
         if isinstance(wanted, ZonePower):
-            await asyncio.wait({pending.done}, timeout=patience * ZONE_FOLLOWS)
+            await seen(patience * ZONE_FOLLOWS)
             await self._follow_with_zone(session, pending)
             patience *= POWER_TAKES - ZONE_FOLLOWS
-        await asyncio.wait({pending.done}, timeout=patience)
-        if not self._is_newest(pending):
-            return  # seen, or what becomes of it is decided with the newer one
-        self._supersede_before(pending)
-        asked = question(type(wanted), wanted.zone)
-        if isinstance(wanted, ZonePower) and wanted.zone is MAIN and self._speaks_zm is False:
-            asked = question(UnitPower)
-        [answer] = await session.ask(asked, patience=max(CONFIRM_LIMIT, 2 * session.latency))
-        if pending in self._pending[subject_of(wanted)]:
-            self._finish(pending, self._failure(pending, asked, answer))
+        answer: Change | None = None
+        if not await seen(patience) and self._is_newest(pending):
+            self._supersede_before(pending)
+            asked = self._questions(wanted)
+            while answer is None and not await seen(0.0) and loop.time() < deadline:
+                limit = min(max(CONFIRM_LIMIT, 2 * session.latency), deadline - loop.time())
+                answer = (await session.ask(*asked, patience=limit))[0]
+            await seen(max(GRACE, 2 * session.latency))
+            if pending in self._pending[subject_of(wanted)]:
+                self._finish(pending, self._verdict(pending, asked[0], answer))
+        elif not await seen(SEEN_LIMIT):
+            # What becomes of it is decided with the newer one, unless newer ones follow without end.
+            self._pending[subject_of(wanted)].remove(pending)
+            pending.finish(Superseded(f"a newer command took the place of {_words(wanted)}"))
+
+    def _questions(self, wanted: Change) -> list[Question]:
+        """How to find out whether a command took effect; the first one's answer decides."""
+        own = question(type(wanted), wanted.zone)
+        if isinstance(wanted, ZonePower):
+            if wanted.zone is MAIN and self._speaks_zm is False:
+                return [question(UnitPower)]
+            if not wanted.on:
+                return [own, question(UnitPower)]  # in standby some models answer only this one
+        return [own]
 
     async def _follow_with_zone(self, session: Session, pending: _Pending) -> None:
         """`PWON` may leave the main zone off: switch it on by itself, unless something newer is wanted."""
@@ -320,24 +414,24 @@ class DenonReceiver:
     def _is_newest(self, pending: _Pending) -> bool:
         return self._pending[subject_of(pending.wanted)][-1:] == [pending]
 
-    def _settle(self, session: Session, change: Change) -> None:
+    def _settle(self, change: Change) -> None:
         """Confirm the oldest command that this line shows to be carried out."""
         subject = subject_of(change)
         power = isinstance(change, UnitPower)
         for one in [Subject(ZonePower, zone) for zone in ReceiverZone] if power else [subject]:
             for pending in self._pending.get(one, []):
-                if self._confirms(pending, change, asked=session.is_asking(subject)):
+                pending.repeated += change == pending.before
+                if self._confirms(pending, change):
                     self._finish(pending, None)
                     break
 
-    def _confirms(self, pending: _Pending, change: Change, *, asked: bool) -> bool:
+    def _confirms(self, pending: _Pending, change: Change) -> bool:
         match pending.wanted, change:
             case ZonePower(on, zone), _:
                 return self._power(zone) is on
-            case SoundMode(wanted), SoundMode(mode):
-                # What is reported is not what was sent, and the first line still has the old mode: any
-                # line shows that the receiver took it, unless that line only answers a question.
-                return not asked or mode == wanted or (pending.before not in {None, change})
+            case SoundMode(), SoundMode():
+                # What is reported is not what was sent, and the first line still has the old mode.
+                return change == pending.wanted or pending.before not in {None, change}
             case Sleep(wanted), Sleep(minutes):
                 return minutes == wanted or 0 < minutes == wanted - 1
             case _:
@@ -355,7 +449,10 @@ class DenonReceiver:
         self._pending[subject_of(pending.wanted)].remove(pending)
         pending.finish(error)
 
-    def _failure(self, pending: _Pending, asked: Question, answer: Change | None) -> SugartalkError:
+    def _verdict(self, pending: _Pending, asked: Question, answer: Change | None) -> SugartalkError | None:
+        """What became of a command whose value was not seen, though it was asked for."""
+        if isinstance(pending.wanted, SoundMode) and pending.repeated > (answer is not None):
+            return None  # it took the command and stays as it is: the mode was on already, by another name
         wanted = _words(pending.wanted)
         if not self._is_only(pending):
             return Superseded(f"a newer command took the place of {wanted}")

@@ -31,7 +31,8 @@ _SOURCES: Final = {
 }  # fmt: skip
 _ESCAPES: Final = {"%26": "&", "%3D": "=", "%3d": "=", "%25": "%"}
 _ESCAPE: Final = re.compile("|".join(_ESCAPES))
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_UNFIT: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+"""Control characters, and halves of surrogate pairs: JSON can hold them, MQTT cannot."""
 _TRANSPORTS: Final = {
     PlayState.PLAY: Transport.PLAYING,
     PlayState.PAUSE: Transport.PAUSED,
@@ -41,10 +42,10 @@ _REPEATS: Final = {RepeatType.OFF: Repeat.OFF, RepeatType.ON_ALL: Repeat.ALL, Re
 
 
 def text(given: str | None) -> str | None:
-    """A device's text: exactly three escapes undone (heos.md 3.3), no control characters, empty is none."""
+    """A device's text: exactly three escapes undone (heos.md 3.3), fit for a topic, empty is none."""
     if not given:
         return None
-    plain = _CONTROL.sub("", _ESCAPE.sub(lambda found: _ESCAPES[found[0]], given)).strip()
+    plain = _UNFIT.sub("", _ESCAPE.sub(lambda found: _ESCAPES[found[0]], given)).strip()
     return plain or None
 
 

@@ -44,7 +44,10 @@ TAKEN_OVER_PAUSE: Final = 60.0
 SILENT_CONNECTS: Final = 3
 """After so many unanswered MQTT 5 CONNECTs the broker is taken to know only 3.1.1."""
 PACKET_OVERHEAD: Final = 128
-"""Bytes of a PUBLISH that are neither topic nor payload, generously."""
+"""Bytes of a PUBLISH that are neither topic, payload nor Correlation Data, generously."""
+TOPIC_LIMIT: Final = 65_535
+"""Bytes; a zone id that somebody made up can bring a reply's topic there."""
+SHOWN_TOPIC: Final = 128
 
 CLOSED_EARLY: Final = "the broker closed the connection before CONNACK"
 
@@ -215,12 +218,14 @@ class Connection:
 
     def send(self, message: Outgoing) -> None:
         """Hand a message to the broker without waiting; whoever sends many awaits `room` in between."""
+        topic_size = len(message.topic.encode())
+        size = topic_size + len(message.payload) + len(message.correlation or b"") + PACKET_OVERHEAD
         limit = self._client.packet_limit
-        if limit is not None and len(message.payload) + len(message.topic.encode()) + PACKET_OVERHEAD > limit:
+        if topic_size > TOPIC_LIMIT or (limit is not None and size > limit):
             self._counters.dropped += 1
-            if message.topic not in self._too_large:
-                self._too_large.add(message.topic)
-                _log.warning("larger than the broker takes, not sent", topic=message.topic, limit=limit)
+            if (topic := message.topic[:SHOWN_TOPIC]) not in self._too_large:
+                self._too_large.add(topic)
+                _log.warning("larger than the broker takes, not sent", topic=topic, size=size, limit=limit)
             return
         self._client.send(message, _properties_of(message) if self._version5 else None)
         self._counters.published += 1
@@ -307,7 +312,7 @@ class Broker:
                     connection = Connection(client, self._version5, self.counters)
                     _log.info("connected to the broker", broker=where, protocol=connection.protocol)
                     await self._serve(connection, serve)
-            except (BrokerLost, aiomqtt.MqttError, OSError, ValueError) as error:
+            except (BrokerLost, aiomqtt.MqttError, OSError) as error:
                 taken_over = _code(error) == _SESSION_TAKEN_OVER
                 if connected is None:
                     self._consider_older_protocol(error)
@@ -371,7 +376,9 @@ class Broker:
             keepalive=KEEPALIVE,
             timeout=ANSWER_LIMIT,
             max_inflight_messages=WINDOW,
-            will=aiomqtt.Will(self._will_topic, b"offline", qos=1, retain=True),
+            will=aiomqtt.Will(
+                self._will_topic, b"offline", qos=1, retain=True, properties=_WILL if self._version5 else None
+            ),
             tls_context=self._tls(),
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
@@ -392,9 +399,9 @@ class Broker:
         return context
 
 
-def _properties(*, json: bool) -> Properties:
+def _properties(*, json: bool, packet: int = PacketTypes.PUBLISH) -> Properties:
     """MQTT 5 properties (contract 1): plain topics have no content type, Node-RED would not read numbers."""
-    properties: Any = Properties(PacketTypes.PUBLISH)
+    properties: Any = Properties(packet)
     properties.PayloadFormatIndicator = 1
     if json:
         properties.ContentType = "application/json"
@@ -404,6 +411,7 @@ def _properties(*, json: bool) -> Properties:
 # Making them costs a tenth of a whole publish, and nearly every message has the same.
 _PLAIN: Final = _properties(json=False)
 _JSON: Final = _properties(json=True)
+_WILL: Final = _properties(json=False, packet=PacketTypes.WILLMESSAGE)
 
 
 def _properties_of(message: Outgoing) -> Properties:

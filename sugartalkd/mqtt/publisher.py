@@ -17,9 +17,11 @@ from sugartalkd.model import (
     LinkState,
     LinkWord,
     Owner,
+    ReceiverId,
     Zone,
     ZoneId,
     ZoneState,
+    receiver_link,
 )
 from sugartalkd.mqtt.broker import Connection, Outgoing
 from sugartalkd.state import now
@@ -143,16 +145,20 @@ class Publisher:
             self._mark_snapshot(zone)
 
     def found_retained_zones(self, raw: bytes) -> None:
-        """Clear what an earlier run left behind: zones that are gone, topics that a zone lost."""
+        """Clear what an earlier run left behind: zones and receivers that are gone, topics lost."""
         for old in _retained_zones(raw):
             state = self._store.zones.get(old.id)
             if state is None:
                 self._forget(old)
             else:
                 self._clear_lost(old, state.zone)
+            if old.receiver is not None and (link := receiver_link(old.receiver)) not in self._store.links:
+                self._mark_link(link)
 
     def farewell(self) -> Iterator[Outgoing]:
-        """What a stop leaves on the broker: nothing of ours is there any more."""
+        """What a stop leaves on the broker: the last answers, then that nothing of ours is there any more."""
+        while self._outbox:
+            yield self._outbox.popleft()
         for zone in self._store.zones:
             yield self._outgoing(f"{zone}/availability", b"offline")
         for link, state in self._store.links.items():
@@ -341,6 +347,7 @@ def _retained_zones(raw: bytes) -> Iterable[Zone]:
         if not isinstance(one, dict):
             continue
         zone, words, volume = one.get("id"), one.get("capabilities"), one.get("volume")
+        receiver = one.get("receiver")
         if not isinstance(zone, str) or not ZONE_ID.fullmatch(zone):
             continue
         known = {word for word in words if isinstance(word, str)} if isinstance(words, list) else set[str]()
@@ -348,6 +355,7 @@ def _retained_zones(raw: bytes) -> Iterable[Zone]:
         yield Zone(
             ZoneId(zone),
             zone,
+            receiver=ReceiverId(receiver) if isinstance(receiver, str) and receiver else None,
             owner=Owner.PLAYER if maximum == PLAYER_SCALE.maximum else Owner.RECEIVER,
             capabilities=frozenset(one for one in Capability if one.value in known),
         )

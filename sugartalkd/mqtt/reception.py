@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from sugartalkd.command import BridgeCommand, Reread
 from sugartalkd.errors import (
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from sugartalkd.model import Json, Object
 
 _log = get_logger(__name__)
+
+ECHO_WITHIN: Final = 5.0
+"""Seconds."""
 
 
 class Desk(Protocol):
@@ -85,6 +88,8 @@ class Reception:
         self._out = out
         self._allow_admin = allow_admin
         self._previous: Received | None = None
+        self._cleared: dict[str, float] = {}
+        """Retained commands that we cleared, until when our own empty message may come back."""
 
     def deliver(self, message: Received) -> None:
         """Take one message. Nothing that a payload holds may raise out of here."""
@@ -100,10 +105,14 @@ class Reception:
         where = address(below)
         if not message.payload and (message.retained or not where.takes_empty):
             return  # somebody clears a retained message; an empty payload is no command
+        if not message.payload and time.monotonic() < self._cleared.pop(message.topic, 0.0):
+            return  # we did; MQTT 3.1.1 has no flag to tell, and no no-local to keep it from us
         slip = _Slip(message, where, self._response_topic(message), time.monotonic())
         try:
             self._take(slip)
         except SugartalkError as refusal:
+            if slip.transaction is None:
+                slip.transaction = payload.salvaged_transaction(message.payload)
             self._answer(slip, Outcome(error=refusal))
         except Exception:  # noqa: BLE001  # the edge: one message must not end the connection
             _log.exception("a message broke the reception", topic=message.topic)
@@ -115,6 +124,8 @@ class Reception:
         message, where = slip.message, slip.where
         if message.retained:
             self._out.post(Outgoing(message.topic, b"", retain=True))
+            if slip.where.takes_empty:
+                self._cleared[message.topic] = time.monotonic() + ECHO_WITHIN
             raise RetainedCommand(
                 f"{message.topic} was published with the retain flag and has been cleared; "
                 "send commands without it"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from sugartalkd.errors import UnknownAction
-from sugartalkd.topics import COMMANDS, REQUESTS, SUBSCRIPTIONS
+from sugartalkd.topics import ABSENT, COMMANDS, REQUESTS, SUBSCRIPTIONS
 
 if TYPE_CHECKING:
     from sugartalkd.command import BridgeCommand, ZoneCommand
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _COMMANDS: Final = {row.path: row for row in COMMANDS}
 _REQUESTS: Final = {row.action: row for row in REQUESTS}
 _REQUEST: Final = "bridge/request"
+_SETTING: Final = re.compile(r"setting/[^/]+/set")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,10 @@ class ZoneAddress:
 
     def parse(self, payload: str | Object) -> ZoneCommand:
         if self.row is None:
-            raise UnknownAction(f"zones take no {self.action!r}; they take {', '.join(_COMMANDS)}")
+            kind = "setting/+/set" if _SETTING.fullmatch(self.action) else self.action
+            if (refusal := ABSENT.get(kind)) is not None:
+                raise refusal(f"this version of sugartalkd does not carry out {self.action[:64]!r}")
+            raise UnknownAction(f"zones take no {self.action[:64]!r}; they take {', '.join(_COMMANDS)}")
         return self.row.parse(payload)
 
 
@@ -55,7 +60,7 @@ class RequestAddress:
 
     def parse(self, payload: str | Object) -> BridgeCommand:
         if self.row is None:
-            raise UnknownAction(f"the bridge knows no {self.action!r}; it knows {', '.join(_REQUESTS)}")
+            raise UnknownAction(f"the bridge knows no {self.action[:64]!r}; it knows {', '.join(_REQUESTS)}")
         return self.row.parse(payload)
 
 

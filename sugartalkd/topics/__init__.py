@@ -2,13 +2,18 @@
 
 from sugartalkd.topics import bridge, zone_command, zone_state
 from sugartalkd.topics.bridge import BRIDGE, REQUESTS, ZONE_OTHER
-from sugartalkd.topics.zone_command import COMMANDS
+from sugartalkd.topics.row import subscription_to
+from sugartalkd.topics.zone_command import ABSENT, COMMANDS
 from sugartalkd.topics.zone_state import EVENTS, STATES
 
 REQUEST_SUBSCRIPTION = "bridge/request/#"
-SUBSCRIPTIONS = (*sorted({row.subscription for row in COMMANDS}), REQUEST_SUBSCRIPTION)
+SUBSCRIPTIONS = (
+    *sorted({row.subscription for row in COMMANDS} | {subscription_to(path) for path in ABSENT}),
+    REQUEST_SUBSCRIPTION,
+)
 
 __all__ = [
+    "ABSENT",
     "BRIDGE",
     "COMMANDS",
     "EVENTS",

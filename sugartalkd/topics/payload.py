@@ -26,7 +26,7 @@ PAYLOAD_LIMIT: Final = 65_536
 TRANSACTION_LIMIT: Final = 1_024
 """Characters a transaction may have as JSON; it comes back in every reply."""
 
-_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,9}(?:\.[0-9]{1,9})?")
+_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,30}(?:\.[0-9]{1,30})?")
 _WORDS: Final[Mapping[str, OnOff]] = {
     "on": True, "true": True, "1": True, "yes": True,
     "off": False, "false": False, "0": False, "no": False,
@@ -78,6 +78,19 @@ def transaction(payload: str | Object) -> Json:
         return None
     if len(json.dumps(given)) > TRANSACTION_LIMIT:
         raise BadPayload(f"the transaction is longer than {TRANSACTION_LIMIT} characters")
+    return given
+
+
+def salvaged_transaction(raw: bytes) -> Json:
+    """The `transaction` of a payload that was refused for something else in it."""
+    try:
+        parsed = cast("Json", json.loads(raw[:PAYLOAD_LIMIT]))
+        if not isinstance(parsed, dict):
+            return None
+        given = transaction(parsed)
+        _check(given)
+    except (ValueError, RecursionError, BadPayload):
+        return None
     return given
 
 
@@ -226,12 +239,12 @@ class Kind(Generic[V]):
         """The payload; no value is `None` on a plain topic, `null` in JSON."""
         if self.to_text is None:
             return encode(None if given is None else self.to_json(given))
-        return NO_VALUE if given is None else self.to_text(given).encode()
+        return NO_VALUE if given is None else self.to_text(given).encode(errors="replace")
 
 
 def encode(content: Json) -> bytes:
     """Compact JSON in UTF-8."""
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 
 def plain_number(given: float) -> int | float:

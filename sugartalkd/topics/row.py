@@ -104,6 +104,13 @@ class SettingRow:
         return f"{self.attribute}/set"
 
 
+def subscription_to(path: str) -> str:
+    """The filter below the base topic that brings a zone's command; settings share one (contract 8)."""
+    if path.endswith("/set") and path.count("/") == 1:
+        return "+/+/set"
+    return f"+/{path}"
+
+
 @dataclass(frozen=True, slots=True)
 class CommandRow:
     """A command topic below a zone. `parse` raises a named refusal for everything that is not a command."""
@@ -112,10 +119,12 @@ class CommandRow:
     summary: str
     payload: str
     parse: Callable[[str | Object], ZoneCommand]
-    subscription: str
-    """Its filter below the base topic."""
     empty: bool = False
     """Whether an empty payload is a command too."""
+
+    @property
+    def subscription(self) -> str:
+        return subscription_to(self.path)
 
 
 @dataclass(frozen=True, slots=True)

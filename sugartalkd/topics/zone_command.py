@@ -25,13 +25,13 @@ from sugartalkd.command import (
     Verb,
     ZoneCommand,
 )
-from sugartalkd.errors import BadPayload, UnknownAction, Unsupported
+from sugartalkd.errors import BadPayload, Forbidden, SugartalkError, UnknownAction, Unsupported
 from sugartalkd.model import Repeat, Track
 from sugartalkd.topics import payload
 from sugartalkd.topics.row import CommandRow, SettingRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from sugartalkd.model import Json, Object
 
@@ -109,6 +109,7 @@ def _verb(given: str | Object) -> ZoneCommand:
 
 
 _MEDIA: Final = ("query", "media_id", "playlist", "favorite", "url")
+_ENQUEUE: Final = {word: word for word in ("replace", "now", "next", "end")}
 _OPTIONS: Final = (
     "type", "title", "artist", "album", "shuffle", "enqueue", "radio", "volume", "transaction",
 )  # fmt: skip
@@ -128,9 +129,9 @@ def _play(given: str | Object) -> PlayUrl:
     if named != ["url"]:
         raise Unsupported(f"this version plays url; {named[0]} needs a source that is not configured")
     for key in ("type", "shuffle", "radio"):
-        if given.get(key) is not None:
+        if given.get(key) is not None and given[key] is not False:
             raise Unsupported(f"a url is one item: {key} does not apply to it")
-    enqueue = given.get("enqueue", "replace")
+    enqueue = payload.word(given.get("enqueue", "replace"), "enqueue", _ENQUEUE)
     if enqueue not in {"replace", "now"}:
         raise Unsupported('a url starts at once: enqueue takes "replace" or "now"')
     title, artist, album = (_shown(given, key) for key in ("title", "artist", "album"))
@@ -163,8 +164,10 @@ def _url(given: Json) -> str:
 
 
 def _get(given: str | Object) -> Reread:
-    wished = "" if given == "" else payload.as_text(payload.value(given), "get")
-    return Reread(wished.casefold() or None)
+    """An attribute; nothing, an object without `value` or a button's PRESS mean all."""
+    wished = given if isinstance(given, str) else payload.as_text(given.get("value", ""), "get")
+    wished = wished.casefold()
+    return Reread(None if wished in {"", "press"} else wished)
 
 
 def _did_you_mean(given: str, known: Iterable[str]) -> str:
@@ -176,17 +179,32 @@ def _setting(row: SettingRow) -> CommandRow:
     def parse(given: str | Object) -> Setting:
         return row.parse_value(payload.value(given))
 
-    return CommandRow(row.path, row.summary, row.payload, parse, subscription="+/+/set")
+    return CommandRow(row.path, row.summary, row.payload, parse)
 
 
 COMMANDS: Final = (
     *(_setting(row) for row in SETTINGS),
     CommandRow("set", "Several attributes, checked whole first, stopping at the first failure",
-               "JSON of attributes", _set, subscription="+/set"),
-    CommandRow("command", "One verb", ", ".join(f"`{verb}`" for verb in _VERBS), _verb,
-               subscription="+/command"),
-    CommandRow("play", "Play something now", 'JSON: `{"url", "title", "artist", "album", "volume"}`', _play,
-               subscription="+/play"),
+               "JSON of attributes", _set),
+    CommandRow("command", "One verb", ", ".join(f"`{verb}`" for verb in _VERBS), _verb),
+    CommandRow("play", "Play something now", 'JSON: `{"url", "title", "artist", "album", "volume"}`', _play),
     CommandRow("get", "Ask the devices again and publish what they say", "empty, or an attribute's name",
-               _get, subscription="+/get", empty=True),
+               _get, empty=True),
 )  # fmt: skip
+
+ABSENT: Final[Mapping[str, type[SugartalkError]]] = {
+    "position/set": Unsupported,
+    "group_volume/set": Unsupported,
+    "setting/+/set": Unsupported,
+    "group/set": Unsupported,
+    "group/add": Unsupported,
+    "group/remove": Unsupported,
+    "queue/clear": Unsupported,
+    "queue/jump": Unsupported,
+    "queue/remove": Unsupported,
+    "queue/move": Unsupported,
+    "queue/save": Unsupported,
+    "announce": Unsupported,
+    "receiver/raw": Forbidden,
+}
+"""Commands of the contract that no zone of this version can carry out, and how they are refused."""
