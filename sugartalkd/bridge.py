@@ -14,7 +14,7 @@ from sugartalkd.command import (
     SetConfig,
     SetLogLevel,
 )
-from sugartalkd.config import ConfigurationFault, changed, masked, save_settings
+from sugartalkd.config import ConfigurationFault, changed, load, masked, save_settings
 from sugartalkd.errors import BadPayload, Internal, UnknownZone, Unsupported
 from sugartalkd.inbox import Outcome
 
@@ -57,7 +57,7 @@ class Desk:
                 log.set_level(level)
                 return {"level": level}
             case Restart():
-                return {}
+                return self._check_restart()
             case GetConfig():
                 return masked(self._household.loaded.config)
             case SetConfig(changes):
@@ -66,6 +66,15 @@ class Desk:
                 return self._forget(zone)
             case _:
                 assert_never(command)
+
+    def _check_restart(self) -> Object:
+        """A daemon that ends over a mistake in its file would be gone for good."""
+        loaded = self._household.loaded
+        try:
+            load(loaded.path, loaded.environ)
+        except ConfigurationFault as fault:
+            raise BadPayload(f"not restarted, the configuration has faults: {fault}") from fault
+        return {}
 
     def _set_config(self, changes: dict[str, object]) -> Object:
         try:

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +25,8 @@ EXIT_USAGE: Final = 2
 EXIT_UNAVAILABLE: Final = 69
 EXIT_CONFIG: Final = 78
 EXIT_FORCED: Final = 130
+STOP_WITHIN: Final = 4.8
+"""Seconds after which a stop is the end, whatever still runs; all that others should know was said before."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -129,6 +132,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from sugartalkd import log  # noqa: PLC0415
     from sugartalkd.daemon import Daemon, End  # noqa: PLC0415
 
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it means something: by default it kills
     while True:
         loaded = _load(arguments.config)
         if loaded is None:
@@ -136,11 +140,11 @@ def _run(arguments: argparse.Namespace) -> int:
         log.configure(loaded.config.log.level, loaded.config.log.format)
         for warning in loaded.warnings:
             log.get_logger(__name__).warning(warning)
-        if asyncio.run(_supervised(Daemon(loaded), arguments.config)) is not End.RESTART:
+        if asyncio.run(_supervised(Daemon(loaded))) is not End.RESTART:
             return EXIT_OK
 
 
-async def _supervised(daemon: Daemon, path: Path | None) -> End:
+async def _supervised(daemon: Daemon) -> End:
     """Run with the signals of a Unix daemon: TERM and INT stop, a second one at once, HUP reloads."""
     loop = asyncio.get_running_loop()
     asked = False
@@ -151,27 +155,15 @@ async def _supervised(daemon: Daemon, path: Path | None) -> End:
             os._exit(EXIT_FORCED)
         asked = True
         daemon.stop()
+        # A name server that keeps silent holds a thread as long as it likes, and threads cannot be ended.
+        last = threading.Timer(STOP_WITHIN, os._exit, (EXIT_OK,))
+        last.daemon = True
+        last.start()
 
     for one in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(one, stop)
-    loop.add_signal_handler(signal.SIGHUP, _reload, daemon, path)
+    loop.add_signal_handler(signal.SIGHUP, daemon.reload)
     return await daemon.run()
-
-
-def _reload(daemon: Daemon, path: Path | None) -> None:
-    """SIGHUP: a faulty file changes nothing."""
-    from sugartalkd import log  # noqa: PLC0415
-    from sugartalkd.config import ConfigurationFault, load  # noqa: PLC0415
-
-    try:
-        loaded = load(path, os.environ)
-    except ConfigurationFault as fault:
-        log.get_logger(__name__).error(
-            "the configuration has faults; the running one stays", faults=str(fault)
-        )
-        return
-    log.get_logger(__name__).info("configuration read again", file=str(loaded.path))
-    daemon.apply(loaded)
 
 
 def _demo(arguments: argparse.Namespace) -> int:

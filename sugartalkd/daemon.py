@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from sugartalkd import log
 from sugartalkd.bridge import Desk
+from sugartalkd.config import ConfigurationFault, load
 from sugartalkd.health import Health
 from sugartalkd.inbox import Inbox
 from sugartalkd.log import LogRecord, get_logger
@@ -37,6 +38,8 @@ _log = get_logger(__name__)
 SETTLE: Final = 10.0
 """Seconds after which retained values of an earlier run stop standing in for links that have not answered."""
 HEALTH_INTERVAL: Final = 60.0
+LOOK_UP_INTERVAL: Final = 600.0
+"""Seconds between two look-ups of a receiver's name: its address may change, seldom."""
 RESTART_PAUSE: Final = 5.0
 """Seconds before a part that failed by a fault of ours is started again."""
 ZONES_STOP_LIMIT: Final = 1.0
@@ -44,6 +47,8 @@ STOP_LIMIT: Final = 3.0
 """Seconds that zones, then all the rest, may take to stop before they are cancelled once more."""
 
 _ZONE_TASK: Final = "zone "
+_FIXED: Final = ("mqtt", "homeassistant", "state_dir")
+"""Parts of the configuration that hold for a whole run."""
 
 Job: TypeAlias = Callable[[], Coroutine[None, None, None]]
 
@@ -66,8 +71,10 @@ class Daemon:
         self.store = StateStore()
         self._inboxes: dict[ZoneId, Inbox] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._ending: dict[str, asyncio.Task[None]] = {}
+        """Cancelled tasks whose successor waits for them: a receiver has one telnet session."""
         self._receivers: dict[ReceiverId, DenonReceiver] = {}
-        self._addresses: dict[ReceiverId, str] = {}
+        self._addresses: dict[ReceiverId, frozenset[str]] = {}
         self._heos: HeosSession | None = None
         self._players: tuple[FoundPlayer, ...] = ()
         self._end: asyncio.Future[End] | None = None
@@ -79,7 +86,7 @@ class Daemon:
             self._inboxes,
             Desk(self),
             self._publisher,
-            allow_admin=config.allow_admin,
+            allow_admin=lambda: self._loaded.config.allow_admin,
         )
         self._broker = Broker(
             config.mqtt,
@@ -142,14 +149,18 @@ class Daemon:
     def _start(self, name: str, job: Job) -> None:
         if self._end is not None and self._end.done():
             return  # a player that is found while everything stops must not start anything
-        self._tasks[name] = self._group.create_task(self._keep(name, job), name=name)
+        before = self._ending.pop(name, None)
+        self._tasks[name] = self._group.create_task(self._keep(name, job, before), name=name)
 
     def _cancel(self, name: str) -> None:
         if (task := self._tasks.pop(name, None)) is not None:
             task.cancel()
+            self._ending[name] = task
 
-    async def _keep(self, name: str, job: Job) -> None:
+    async def _keep(self, name: str, job: Job, before: asyncio.Task[None] | None) -> None:
         """Run one part; a fault of ours in it is logged and must not take the others along."""
+        if before is not None:
+            await asyncio.wait([before])
         while True:
             try:
                 await job()
@@ -217,19 +228,16 @@ class Daemon:
         self._start(f"address of {receiver}", lambda: self._look_up(receiver, one.host))
 
     async def _look_up(self, receiver: ReceiverId, host: str) -> None:
-        """Learn a receiver's address: a player at the same one is inside it."""
-        try:
-            address = str(ipaddress.ip_address(host))
-        except ValueError:
-            address = None
-            while address is None:
-                with suppress(OSError):
-                    found = await asyncio.get_running_loop().getaddrinfo(host, None)
-                    address = str(found[0][4][0])
-                if address is None:
-                    await asyncio.sleep(HEALTH_INTERVAL)
-        self._addresses[receiver] = address
-        self._players_found(self._players)
+        """Learn a receiver's addresses, again now and then: a player at one of them is inside it."""
+        loop = asyncio.get_running_loop()
+        while True:
+            found: list[str] = []
+            with suppress(OSError):
+                found = [str(one[4][0]) for one in await loop.getaddrinfo(host, None)]
+            if found and frozenset(found) != self._addresses.get(receiver):
+                self._addresses[receiver] = frozenset(found)
+                self._players_found(self._players)
+            await asyncio.sleep(LOOK_UP_INTERVAL if found else HEALTH_INTERVAL)
 
     def _stop_receiver(self, receiver: ReceiverId) -> None:
         self._receivers.pop(receiver, None)
@@ -298,14 +306,26 @@ class Daemon:
 
     # -- configuration -------------------------------------------------------------------------------
 
+    def reload(self) -> None:
+        """Read the configuration again and take it; a faulty one changes nothing."""
+        self._notify.reloading()
+        try:
+            self.apply(load(self._loaded.path, self._loaded.environ))
+        except ConfigurationFault as fault:
+            _log.error("the configuration has faults; the running one stays", faults=str(fault))
+        else:
+            _log.info("configuration read again", file=str(self._loaded.path))
+        self._notify.ready(self._status())
+
     def apply(self, loaded: Loaded) -> None:
-        """Take another configuration while running. The broker's own part needs a restart."""
+        """Take another configuration while running, but for the parts that need a restart."""
         old, new = self._loaded.config, loaded.config
-        self._loaded = loaded
-        if old.log != new.log:
-            log.configure(new.log.level, new.log.format)
-        if (old.mqtt, old.homeassistant, old.state_dir) != (new.mqtt, new.homeassistant, new.state_dir):
-            _log.warning("changes of mqtt, homeassistant and state_dir take effect after a restart")
+        fixed = {part: getattr(old, part) for part in _FIXED}
+        if any(getattr(new, part) != value for part, value in fixed.items()):
+            _log.warning(f"changes of {', '.join(_FIXED)} take effect after a restart")
+        new = new.model_copy(update=fixed)
+        self._loaded = replace(loaded, config=new)
+        log.configure(new.log.level, new.log.format)
         self.roster = self._make_roster(loaded)
         if old.heos != new.heos:
             self._cancel("heos")

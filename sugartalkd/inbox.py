@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 from sugartalkd.command import PlayUrl, Reread, SetMany, SetVolume, Steps, VolumeChange, ZoneCommand
 from sugartalkd.errors import Busy, Expired, Internal, SugartalkError, Superseded, TimedOut
 from sugartalkd.log import get_logger
-from sugartalkd.zone import Confirmation, Lane, ZoneDevices, attribute_of, is_value
+from sugartalkd.zone import Lane, Target, ZoneDevices, attribute_of, is_value
 
 if TYPE_CHECKING:
     from sugartalkd.model import Json, Object, Zone
@@ -247,19 +247,25 @@ class Inbox:
             pending = await self._attempt(job, devices.start(job.command, data), deadline)
             if volume:
                 queue.volume_at = loop.time()
+            aimed = devices.aimed(job.attribute)
             if isinstance(pending, Outcome):
-                devices.release(job.attribute)
+                devices.release(job.attribute, aimed)
                 self._finish(job, pending)
             elif pending is None:
                 self._finish(job, Outcome(data))
             else:
-                self._aside(self._confirm(job, devices, pending, data, deadline), "confirmation")
+                confirmed = self._attempt(job, pending, deadline)
+                self._aside(self._confirm(job, confirmed, data, devices, aimed), "confirmation")
 
     async def _confirm(
-        self, job: _Job, devices: ZoneDevices, pending: Confirmation, data: Object, deadline: float
+        self,
+        job: _Job,
+        confirmed: Awaitable[Outcome | None],
+        data: Object,
+        devices: ZoneDevices,
+        aimed: Target | None,
     ) -> None:
-        aimed = devices.aimed(job.attribute)
-        failed = await self._attempt(job, pending, deadline)
+        failed = await confirmed
         devices.release(job.attribute, aimed)
         self._finish(job, failed or Outcome(data))
 

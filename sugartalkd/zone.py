@@ -159,10 +159,13 @@ class ZoneDevices:
             return None
         return target
 
-    def release(self, attribute: str | None, only: Target | None = None) -> None:
-        """A command has been seen or has failed: steps and toggles count from what the device says."""
-        if attribute is not None and only in {None, self._targets.get(attribute)}:
-            self._targets.pop(attribute, None)
+    def release(self, attribute: str | None, aimed: Target | None) -> None:
+        """A command has been seen or has failed: steps and toggles count from what the device says.
+
+        Unless a newer command has aimed at something else meanwhile.
+        """
+        if attribute is not None and aimed is not None and self._targets.get(attribute) is aimed:
+            del self._targets[attribute]
 
     def _aim(self, attribute: Capability, value: float, *, confirmed: bool) -> None:
         # Noted before it is sent: what comes while it travels builds on it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import socket
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -20,7 +21,7 @@ from sugartalkd.simulator.avr import AvrSimulator
 from sugartalkd.simulator.heos import HeosSimulator, SimulatedPlayer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -38,6 +39,14 @@ class Broker:
     name: str
     username: str | None = None
     password: str | None = None
+
+
+def properties(**values: Any) -> Any:
+    """MQTT 5 properties of a publish, by paho's names."""
+    result: Any = Properties(PacketTypes.PUBLISH)
+    for name, value in values.items():
+        setattr(result, name, value)
+    return result
 
 
 @dataclass(slots=True)
@@ -67,6 +76,7 @@ class Watcher:
     version5: bool = True
     newest: dict[str, Message] = field(default_factory=dict[str, Message])
     seen: list[Message] = field(default_factory=list[Message])
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     async def __aenter__(self) -> Self:
         self._arrived = asyncio.Condition()
@@ -136,13 +146,11 @@ class Watcher:
 
     async def ask(self, topic: str, payload: Mapping[str, object] | str, seconds: float = 8.0) -> Any:
         """Send a command with an MQTT 5 Response Topic, and return the one reply."""
-        number = len(self.seen)
+        number = next(self._numbers)
         where = f"answers/{topic}/{number}"
-        properties: Any = Properties(PacketTypes.PUBLISH)
-        properties.ResponseTopic = where
-        properties.CorrelationData = number.to_bytes(4, "big")
         content = payload if isinstance(payload, str) else json.dumps(payload)
-        await self.publish(topic, content, properties=properties)
+        reply_to = properties(ResponseTopic=where, CorrelationData=number.to_bytes(4, "big"))
+        await self.publish(topic, content, properties=reply_to)
         await self.until(lambda: where in self.newest, seconds)
         reply = self.newest[where]
         assert reply.properties.CorrelationData == number.to_bytes(4, "big")

@@ -7,15 +7,13 @@ import json
 import os
 import random
 import signal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import aiomqtt
 import pytest
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 
 from sugartalkd.simulator.local_broker import LocalBroker, free_port
-from tests.house import KITCHEN, Broker, House, Watcher, running
+from tests.house import KITCHEN, Broker, House, Watcher, properties, running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -28,13 +26,6 @@ async def house(broker: Broker, watcher: Watcher, tmp_path: Path, address: str) 
         await watcher.wait("kitchen/availability", "online")
         await watcher.wait("bridge/connection/receiver/denon", "online")
         yield one
-
-
-def _properties(**values: Any) -> Any:
-    properties: Any = Properties(PacketTypes.PUBLISH)
-    for name, value in values.items():
-        setattr(properties, name, value)
-    return properties
 
 
 async def test_retained_commands_are_refused_and_cleared(
@@ -115,7 +106,7 @@ async def test_a_response_topic_gets_the_reply_alone(house: House, watcher: Watc
 async def test_a_response_topic_that_is_not_used(house: House, watcher: Watcher, topic: str) -> None:
     if "+" in topic or "#" in topic:
         pytest.skip("mosquitto disconnects who sends such a packet; the router's own test covers it")
-    await watcher.publish("kitchen/volume/set", "30", properties=_properties(ResponseTopic=topic))
+    await watcher.publish("kitchen/volume/set", "30", properties=properties(ResponseTopic=topic))
     await watcher.until(lambda: watcher.all("kitchen/result"))
     assert not [one for one in watcher.seen if one.topic == topic and b'"status"' in one.payload]
 
@@ -136,7 +127,7 @@ async def test_expired_when_it_cannot_start(house: House, watcher: Watcher) -> N
     await watcher.publish("kitchen/mute/set", "ON")
     await watcher.publish(
         "kitchen/volume/set", "44",
-        properties=_properties(MessageExpiryInterval=1, ResponseTopic="answers/late"),
+        properties=properties(MessageExpiryInterval=1, ResponseTopic="answers/late"),
     )  # fmt: skip
     await watcher.until(lambda: "answers/late" in watcher.newest)
     assert watcher.newest["answers/late"].json["error_code"] == "expired"

@@ -279,8 +279,10 @@ class Session:
             if one.question.subject == subject and not one.answer.done():
                 one.answer.set_result(change)
                 took = self._loop.time() - one.written_at
-                # The first `PW?` may have met a receiver that was starting up: later answers say better.
-                self.latency = took if subject.kind is UnitPower else min(self.latency, took)
+                # The first `PW?` may have met a receiver that was starting up, and later answers say better;
+                # but a line that only happens to come now may pass for an answer.
+                power = subject.kind is UnitPower
+                self.latency = took if power else min(self.latency, max(took, self.latency / 2))
         self._asked = [one for one in self._asked if not one.answer.done()]
 
     def _write_next(self) -> None:

@@ -26,7 +26,7 @@ from sugartalkd.topics import bridge, payload
 from sugartalkd.topics.zone_state import stamp
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sugartalkd.inbox import Answer, Inbox
     from sugartalkd.model import Json, Object
@@ -79,7 +79,7 @@ class Reception:
         desk: Desk,
         out: Out,
         *,
-        allow_admin: bool = False,
+        allow_admin: Callable[[], bool] = lambda: False,
     ) -> None:
         self._base = base
         self._prefix = discovery_prefix
@@ -133,7 +133,7 @@ class Reception:
         given = payload.read(message.payload)
         slip.transaction = payload.transaction(given)
         if isinstance(where, RequestAddress):
-            if where.row is not None and where.row.admin and not self._allow_admin:
+            if where.row is not None and where.row.admin and not self._allow_admin():
                 raise Forbidden(f"{where.action} needs allow_admin: true in the configuration")
             self._desk.submit(where.parse(given), lambda outcome: self._answer(slip, outcome))
             return

@@ -221,6 +221,10 @@ class HeosSimulator(HeosSystem):
         """A JSON object that lacks `heos`, to every socket."""
         self._send_all(wire.frame({"payload": []}))
 
+    def send_line(self, line: bytes) -> None:
+        """Send a line, given without its end, to every registered connection's client as it is."""
+        self._send_all(line + b"\r\n")
+
     def _send_all(self, line: bytes) -> None:
         for connection in self._open:
             connection.send(line)
