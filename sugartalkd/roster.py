@@ -26,7 +26,7 @@ from sugartalkd.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from sugartalkd.config import Config, ZoneConfig
@@ -77,13 +77,13 @@ class Roster:
         self._known: dict[PlayerKey, Known] = {} if config.zones else _load(path)
         self._found: tuple[FoundPlayer, ...] = ()
 
-    def found(self, players: Iterable[FoundPlayer], addresses: Mapping[ReceiverId, str]) -> None:
+    def found(self, players: Iterable[FoundPlayer], addresses: Mapping[ReceiverId, Collection[str]]) -> None:
         """Take the players that are present; new ones get an id, which is written down."""
         self._found = tuple(players)
         if self._config.zones:
             return
         before = dict(self._known)
-        receivers = {address: receiver for receiver, address in addresses.items()}
+        receivers = {address: receiver for receiver, several in addresses.items() for address in several}
         for player in sorted(self._found, key=lambda one: (one.serial or "", one.name)):
             receiver = receivers.get(player.address or "")
             old = self._known.get(player.key)

@@ -83,6 +83,12 @@ class StateStore:
         self._tried.update(self._links)
         self._renew_all()
 
+    def settle_link(self, link: LinkId) -> None:
+        """Stop waiting for one link: everything behind it has been asked."""
+        if link not in self._tried:
+            self._tried.add(link)
+            self._renew_all()
+
     # -- drivers -------------------------------------------------------------------------------------
 
     def put_receiver(self, receiver: ReceiverId, zone: ReceiverZone, state: ReceiverState | None) -> None:
@@ -113,7 +119,7 @@ class StateStore:
             self._tried.discard(link)
         else:
             self._links[link] = state
-            if state.word is not LinkWord.CONNECTING:
+            if state.word not in {LinkWord.CONNECTING, LinkWord.ONLINE}:
                 self._tried.add(link)
         if old == state:
             return
@@ -156,7 +162,7 @@ class StateStore:
         if zone.player is not None:
             player = self._players.get(zone.player)
             player_word = self._word(HEOS_LINK)
-            player_settled = HEOS_LINK in self._tried
+            player_settled = HEOS_LINK in self._tried or player is not None
         return ZoneState(zone, receiver, player, receiver_word, player_word, receiver_settled, player_settled)
 
     def _word(self, link: LinkId) -> LinkWord:
@@ -187,14 +193,20 @@ class LinkBook:
         """An attempt begins; the word changes only if this is the first one after a loss."""
         self._put(host=host or self._state.host, next_attempt_at=None)
 
-    def online(self, latency_ms: float | None = None) -> None:
-        """A session is up and everything has been read."""
+    def online(self, latency_ms: float | None = None, *, read_through: bool = True) -> None:
+        """A session is up; unless `read_through` is false, everything has been read."""
         reconnects = self._state.reconnects + (1 if self._was_up and not self._up else 0)
         self._was_up = True
         self._put(
             word=LinkWord.ONLINE, latency_ms=latency_ms, reconnects=reconnects, last_error=None,
             next_attempt_at=None,
         )  # fmt: skip
+        if read_through:
+            self.read_through()
+
+    def read_through(self) -> None:
+        """What has not been heard by now is not there."""
+        self._store.settle_link(self._link)
 
     def latency(self, milliseconds: float) -> None:
         """A new measurement; published with the next health report, it changes no topic by itself."""

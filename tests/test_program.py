@@ -90,6 +90,9 @@ async def test_systemd_is_told(broker: Broker, watcher: Watcher, tmp_path: Path,
             said: list[str] = []
             while not {"READY=1", "WATCHDOG=1"} <= {line for one in said for line in one.splitlines()}:
                 said.append((await asyncio.wait_for(loop.sock_recv(notify, 4096), 3)).decode())
+            child.send_signal(signal.SIGHUP)
+            while not any("RELOADING=1" in one for one in said) or "READY=1" not in said[-1]:
+                said.append((await asyncio.wait_for(loop.sock_recv(notify, 4096), 3)).decode())
             child.terminate()
             while "STOPPING=1" not in said[-1]:
                 said.append((await asyncio.wait_for(loop.sock_recv(notify, 4096), 3)).decode())
@@ -116,6 +119,9 @@ async def test_restart_and_reload(broker: Broker, watcher: Watcher, tmp_path: Pa
             file.write_text("mqtt: {hots: x}\n")
             child.send_signal(signal.SIGHUP)
             await asyncio.sleep(0.3)
+            refused = await watcher.ask("bridge/request/restart", "{}")
+            assert refused["error_code"] == "bad_payload", "it would be gone for good"
+            assert "mqtt.hots" in refused["error"]
             assert (await watcher.ask("cook/volume/set", "12"))["status"] == "ok", (
                 "a faulty file changes nothing"
             )

@@ -225,6 +225,19 @@ async def test_get_reads_again_and_publishes_again(house: House, watcher: Watche
     await watcher.wait("kitchen/volume", "77")
 
 
+async def test_repeat_and_shuffle_do_not_undo_each_other(house: House, watcher: Watcher) -> None:
+    """HEOS sets both at once, and its events may come late."""
+    house.heos.faults.late_events = 0.5
+    reply = await watcher.ask("kitchen/set", {"repeat": "all", "shuffle": "ON"})
+    assert reply["status"] == "ok"
+    await watcher.wait("kitchen/repeat", "all")
+    await watcher.wait("kitchen/shuffle", "ON")
+    sent = house.heos.received("player/set_play_mode")
+    assert [(one.arguments["repeat"], one.arguments["shuffle"]) for one in sent] == [
+        ("on_all", "off"), ("on_all", "on"),
+    ]  # fmt: skip
+
+
 async def test_position_is_sparse_and_does_not_jump_back(
     broker: Broker, watcher: Watcher, tmp_path: Path, address: str
 ) -> None:

@@ -1,12 +1,15 @@
-"""Connections to a HEOS system that carry commands, apart from the one that carries events."""
+"""Connections to a HEOS system: pyheos without what it does by itself, and one that carries commands."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from pyheos import CommandFailedError, ConnectionState, Heos, HeosError, HeosOptions
+from pyheos import CommandFailedError, ConnectionState, Heos, HeosError, HeosNowPlayingMedia, HeosOptions
+from pyheos import command as words
+from pyheos.message import HeosCommand, HeosMessage
+from pyheos.types import MediaType
 
 from sugartalkd.errors import HeosFailed
 
@@ -20,6 +23,9 @@ CLOSE_LIMIT: Final = 1.0
 UNREADABLE: Final = (KeyError, ValueError, AttributeError, TypeError)
 """What pyheos 1.0.6 raises on replies that it did not expect (heos.md 3.3)."""
 
+_GONE: Final = 1_000_000
+"""An eid that no device sends: the connection ended before the reply came."""
+
 
 class NoReply(Exception):
     """The device did not answer in time, or the connection ended before it did."""
@@ -29,17 +35,49 @@ class Unreachable(Exception):
     """No connection could be made."""
 
 
+class Moved(Exception):
+    """Commands for this player go over another connection by now; nothing was sent."""
+
+
 class Quiet(Heos):
-    """pyheos without what it does by itself on connecting and on errors."""
+    """pyheos without what it does by itself on connecting, on disconnecting and on errors."""
 
     async def _on_connected(self) -> None:
         """Nothing: pyheos would ask for the account and register for events first."""
 
-    async def _on_disconnected(self, from_error: bool) -> None:
-        """Nothing: nobody listens to this connection."""
+    async def _on_disconnected(self, from_error: bool) -> None:  # noqa: ARG002
+        """Tell whoever waits for a reply: pyheos lets them wait for the whole time-out (heos.md 3.2, 7)."""
+        closed = HeosMessage("", result=False, message={"eid": str(_GONE), "text": "closed"})
+        waiting = cast("Any", self._connection)._pending_command_event  # noqa: SLF001
+        waiting._response = closed  # noqa: SLF001
+        waiting._event.set()  # noqa: SLF001
 
     async def _on_command_error(self, error: CommandFailedError) -> None:
         """Nothing: pyheos would sign the whole household out (heos.md 3.2 number 9)."""
+
+    async def get_now_playing_media(
+        self, player_id: int, update: HeosNowPlayingMedia | None = None
+    ) -> HeosNowPlayingMedia:
+        """As pyheos does, but an empty qid, a new media type or no payload harm nothing (heos.md 3.3)."""
+        command = HeosCommand(words.COMMAND_GET_NOW_PLAYING_MEDIA, {words.ATTR_PLAYER_ID: player_id})
+        reply = await self._connection.command(command)
+        given = reply.payload if isinstance(reply.payload, dict) else {}
+        known = {key: value for key, value in given.items() if value not in {"", None} or key not in _NUMBERS}
+        if known.get(words.ATTR_TYPE) not in _MEDIA_TYPES:
+            known.pop(words.ATTR_TYPE, None)
+        reply.payload = known
+        media = update or HeosNowPlayingMedia()
+        media._update_from_message(reply)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        return media
+
+
+_NUMBERS: Final = (words.ATTR_QUEUE_ID, words.ATTR_SOURCE_ID)
+_MEDIA_TYPES: Final = tuple(MediaType)
+
+
+def has_ended(error: CommandFailedError) -> bool:
+    """Whether this is no refusal by the device: the connection ended before its reply."""
+    return error.error_id == _GONE
 
 
 async def close(heos: Heos) -> None:
@@ -61,26 +99,41 @@ class CommandConnection:
         self._discard = discard
         self._lock = asyncio.Lock()
         self._heos: Heos | None = None
+        self._closed = False
 
-    async def call(self, operation: Callable[[Heos], Awaitable[T]]) -> T:
-        """Run one pyheos call. Raises CommandFailedError, NoReply, Unreachable or HeosFailed."""
+    async def call(
+        self, operation: Callable[[Heos], Awaitable[T]], *, still_here: Callable[[], bool] = lambda: True
+    ) -> T:
+        """Run one pyheos call. Raises CommandFailedError, NoReply, Unreachable, HeosFailed or Moved.
+
+        `still_here` is asked once it is this call's turn: meanwhile its player may have been moved.
+        """
         async with self._lock:
+            if self._closed or not still_here():
+                raise Moved
             heos = await self._open()
             try:
                 return await operation(heos)
-            except CommandFailedError:
+            except CommandFailedError as error:
+                if has_ended(error):
+                    self._drop()
+                    raise NoReply("the connection was closed") from None
                 raise
             except HeosError as error:
-                self.drop()
+                self._drop()
                 raise NoReply(str(error)) from None
             except UNREADABLE as error:
                 raise HeosFailed(f"the answer cannot be read: {type(error).__name__} {error}") from error
             except asyncio.CancelledError:
-                self.drop()
+                self._drop()
                 raise
 
-    def drop(self) -> None:
-        """Throw the connection away; the next call opens another."""
+    def close(self) -> None:
+        """End for good: calls that still wait for their turn raise Moved."""
+        self._closed = True
+        self._drop()
+
+    def _drop(self) -> None:
         if self._heos is not None:
             self._discard(self._heos)
             self._heos = None
@@ -89,7 +142,7 @@ class CommandConnection:
         if self._heos is not None:
             if self._heos.connection_state is ConnectionState.CONNECTED:
                 return self._heos
-            self.drop()
+            self._drop()
         heos = Quiet(self._options)
         try:
             await heos.connect()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
 from pyheos import CommandFailedError, Heos, PlayState
 
-from sugartalkd.errors import BadPayload, HeosFailed, HeosOffline, TimedOut
+from sugartalkd.errors import BadPayload, HeosFailed, HeosOffline, SugartalkError, TimedOut
 from sugartalkd.heos import translate
-from sugartalkd.heos.connection import NoReply, Unreachable
+from sugartalkd.heos.connection import Moved, NoReply, Unreachable
+from sugartalkd.heos.known import READINGS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from pyheos import HeosPlayer
 
     from sugartalkd.heos.connection import CommandConnection
+    from sugartalkd.heos.known import Known, PlayMode
     from sugartalkd.model import PlayerKey, Repeat, Track
 
 URL_LIMIT: Final = 255
@@ -36,16 +39,16 @@ _BUSY: Final = frozenset({_PROCESSING_PREVIOUS, _TOO_MANY_COMMANDS})
 class System(Protocol):
     """What a player needs of the system that it belongs to."""
 
-    def present(self, key: PlayerKey) -> HeosPlayer:
-        """The player as pyheos has it. Raises HeosOffline."""
+    def present(self, key: PlayerKey) -> tuple[Known, HeosPlayer]:
+        """The player, if it can be told something now. Raises HeosOffline."""
         ...
 
     def connection_for(self, key: PlayerKey) -> CommandConnection: ...
+    def own_connection(self) -> CommandConnection: ...
     def answered(self, key: PlayerKey) -> None: ...
-    def fell_silent(self, key: PlayerKey) -> None: ...
+    def no_reply(self, key: PlayerKey) -> None: ...
     def reload(self) -> None: ...
-    def publish(self, key: PlayerKey) -> None: ...
-    def starting(self, key: PlayerKey, track: Track | None) -> None: ...
+    def changed(self, known: Known) -> None: ...
 
 
 class PlayerControl:
@@ -63,16 +66,19 @@ class PlayerControl:
         await self._call("set_mute", lambda heos, pid: heos.player_set_mute(pid, on))
 
     async def set_repeat(self, repeat: Repeat) -> None:
-        """HEOS sets both modes at once, so shuffle stays as it was last heard."""
-        player = self._system.present(self._key)
-        word = translate.repeat_word(repeat)
-        await self._call(
-            "set_play_mode", lambda heos, pid: heos.player_set_play_mode(pid, word, player.shuffle)
-        )
+        known, player = self._system.present(self._key)
+        await self._set_mode(known, replace(known.play_mode(player), repeat=translate.repeat_word(repeat)))
 
     async def set_shuffle(self, on: bool) -> None:
-        player = self._system.present(self._key)
-        await self._call("set_play_mode", lambda heos, pid: heos.player_set_play_mode(pid, player.repeat, on))
+        known, player = self._system.present(self._key)
+        await self._set_mode(known, replace(known.play_mode(player), shuffle=on))
+
+    async def _set_mode(self, known: Known, mode: PlayMode) -> None:
+        """HEOS sets both modes at once, so the other one stays as it was last sent or heard."""
+        await self._call(
+            "set_play_mode", lambda heos, pid: heos.player_set_play_mode(pid, mode.repeat, mode.shuffle)
+        )
+        known.play_mode_sent(mode)
 
     async def play(self) -> None:
         await self._set_state(PlayState.PLAY)
@@ -107,47 +113,51 @@ class PlayerControl:
             raise BadPayload(
                 "only absolute http URLs of printable ASCII and at most 255 characters are played"
             )
-        self._system.starting(self._key, track)
-        await self._call("play_stream", lambda heos, pid: heos.play_url(pid, url))
+        known, _ = self._system.present(self._key)
+        known.starting(track)
+        # The device may look at the URL before it answers, and nobody else should wait for that.
+        connection = self._system.own_connection()
+        try:
+            await self._call(
+                "play_stream", lambda heos, pid: heos.play_url(pid, url), lambda _key: connection
+            )
+        except SugartalkError:
+            known.not_started()
+            raise
+        finally:
+            connection.close()
 
     async def refresh(self) -> None:
-        """Ask the player's values again."""
-        player = self._system.present(self._key)
-
-        async def ask(heos: Heos, pid: int) -> None:
-            state = await heos.player_get_play_state(pid)
-            media = await heos.get_now_playing_media(pid)
-            volume = await heos.player_get_volume(pid)
-            muted = await heos.player_get_mute(pid)
-            modes = await heos.player_get_play_mode(pid)
-            media.current_position, media.duration = (
-                player.now_playing_media.current_position,
-                player.now_playing_media.duration,
-            )
-            player.state, player.now_playing_media, player.volume, player.is_muted = (
-                state,
-                media,
-                volume,
-                muted,
-            )
-            player.repeat, player.shuffle = modes.repeat, modes.shuffle
-
-        await self._call("get", ask)
-        self._system.publish(self._key)
+        """Ask the player's values again, one at a time: commands may go in between."""
+        known, _ = self._system.present(self._key)
+        for reading in READINGS:
+            await self._call("get", lambda heos, _pid, reading=reading: known.ask(reading, heos))
+        self._system.changed(known)
 
     async def _set_state(self, state: PlayState) -> None:
         await self._call("set_play_state", lambda heos, pid: heos.player_set_play_state(pid, state))
 
-    async def _call(self, name: str, operation: Callable[[Heos, int], Awaitable[None]]) -> None:
+    async def _call(
+        self,
+        name: str,
+        operation: Callable[[Heos, int], Awaitable[None]],
+        connection_for: Callable[[PlayerKey], CommandConnection] | None = None,
+    ) -> None:
         """Run a command, again while the device is busy; whoever calls sets the deadline."""
+        choose = connection_for or self._system.connection_for
         loop = asyncio.get_running_loop()
         give_up = loop.time() + BUSY_LIMIT
         tries = 0
         while True:
-            player = self._system.present(self._key)
-            connection = self._system.connection_for(self._key)
+            _, player = self._system.present(self._key)
+            connection = choose(self._key)
             try:
-                await connection.call(lambda heos: operation(heos, player.player_id))  # noqa: B023
+                await connection.call(
+                    lambda heos: operation(heos, player.player_id),  # noqa: B023
+                    still_here=lambda: choose(self._key) is connection,  # noqa: B023
+                )
+            except Moved:
+                continue
             except CommandFailedError as error:
                 self._system.answered(self._key)
                 again = error.error_id in _BUSY or (error.error_id == _NOT_EXECUTED and tries == 0)
@@ -160,7 +170,7 @@ class PlayerControl:
                 await asyncio.sleep(BUSY_PAUSES[min(tries, len(BUSY_PAUSES) - 1)])
                 tries += 1
             except NoReply:
-                self._system.fell_silent(self._key)
+                self._system.no_reply(self._key)
                 raise TimedOut(f"{player.name} did not answer {name}") from None
             except Unreachable as error:
                 raise HeosOffline(f"{player.name} cannot be told {name}: {error}") from None

@@ -83,10 +83,10 @@ def track(media: HeosNowPlayingMedia) -> Track | None:
     )
 
 
-def found(player: HeosPlayer) -> FoundPlayer:
-    """A player as the rest of the daemon knows it."""
+def found(player: HeosPlayer, *, twin: bool = False) -> FoundPlayer:
+    """A player as the rest of the daemon knows it; a twin shares its name or serial with one before it."""
     name = text(player.name) or str(player.player_id)
-    key = PlayerKey(player.serial or f"name:{name}")
+    key = PlayerKey(f"pid:{player.player_id}" if twin else player.serial or f"name:{name}")
     return FoundPlayer(
         key, name, player.player_id, player.serial, player.model, player.version, player.ip_address
     )

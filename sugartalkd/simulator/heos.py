@@ -334,8 +334,16 @@ class HeosSimulator(HeosSystem):
             reply = self._reply(connection, request)
         finally:
             held, self._held = self._held, None
+        if self.faults.early_events:
+            self._broadcast_all(held)
         connection.send(reply)
-        for line in held:
+        if self.faults.late_events:
+            asyncio.get_running_loop().call_later(self.faults.late_events, self._broadcast_all, held)
+        elif not self.faults.early_events:
+            self._broadcast_all(held)
+
+    def _broadcast_all(self, lines: list[bytes]) -> None:
+        for line in lines:
             self._broadcast(line)
 
     def _reply(self, connection: _Connection, request: wire.Request) -> bytes:

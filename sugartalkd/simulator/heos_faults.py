@@ -35,6 +35,10 @@ class HeosFaults:
     """So many more connections are closed at their first command."""
     delay: dict[str, float] = field(default_factory=dict[str, float])
     """Seconds before a command takes effect and is answered; later ones on the socket wait."""
+    late_events: float = 0.0
+    """Seconds by which the events that a command causes come after its reply."""
+    early_events: bool = False
+    """They come before its reply."""
     under_process: set[str] = field(default_factory=set[str])
     """First the "command under process" line, then after `delay` the answer."""
     under_process_never: set[str] = field(default_factory=set[str])

@@ -1,0 +1,281 @@
+"""What is known of one HEOS player: each value by itself, so that what was not heard is not made up."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any, Final
+
+from pyheos import Heos, HeosPlayer, PlayState, RepeatType, const
+from pyheos import command as words
+
+from sugartalkd.heos import translate
+from sugartalkd.heos.translate import URL_STREAM, Timeline
+from sugartalkd.model import PlayerState
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from pyheos.message import HeosMessage
+
+    from sugartalkd.model import FoundPlayer, Track
+
+MODE_HOLDS: Final = 1.0
+"""Seconds for which a play mode just sent counts as the present one: its events may come later."""
+START_HOLDS: Final = 10.0
+"""Seconds after a URL was started in which the next "Url Stream" is taken for it."""
+
+
+class Value(Enum):
+    """What pyheos keeps of a player, and has as 0, False or off before anybody has asked."""
+
+    TRANSPORT = auto()
+    MEDIA = auto()
+    VOLUME = auto()
+    MUTE = auto()
+    REPEAT = auto()
+    SHUFFLE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One question to a player, and where its answer goes."""
+
+    values: tuple[Value, ...]
+    ask: Callable[[Heos, int], Awaitable[Any]]
+    keep: Callable[[HeosPlayer, Any], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PlayMode:
+    """Repeat and shuffle, which HEOS only sets together."""
+
+    repeat: RepeatType
+    shuffle: bool
+
+
+def _keep_media(player: HeosPlayer, media: Any) -> None:  # noqa: ANN401  # see Reading
+    before, player.now_playing_media = player.now_playing_media, media
+    if _same_media(before, media):  # the reply has no progress
+        media.current_position, media.duration = before.current_position, before.duration
+
+
+def _keep_mode(player: HeosPlayer, mode: Any) -> None:  # noqa: ANN401
+    player.repeat, player.shuffle = mode.repeat, mode.shuffle
+
+
+def _same_media(one: Any, other: Any) -> bool:  # noqa: ANN401
+    return bool(
+        (one.song, one.station, one.media_id, one.queue_id)
+        == (other.song, other.station, other.media_id, other.queue_id)
+    )
+
+
+READINGS: Final = (
+    Reading(
+        (Value.TRANSPORT,),
+        lambda heos, pid: heos.player_get_play_state(pid),
+        lambda player, state: setattr(player, "state", state),
+    ),
+    Reading((Value.MEDIA,), lambda heos, pid: heos.get_now_playing_media(pid), _keep_media),
+    Reading(
+        (Value.VOLUME,),
+        lambda heos, pid: heos.player_get_volume(pid),
+        lambda player, level: setattr(player, "volume", level),
+    ),
+    Reading(
+        (Value.MUTE,),
+        lambda heos, pid: heos.player_get_mute(pid),
+        lambda player, muted: setattr(player, "is_muted", muted),
+    ),
+    Reading((Value.REPEAT, Value.SHUFFLE), lambda heos, pid: heos.player_get_play_mode(pid), _keep_mode),
+)
+MEDIA_READING: Final = READINGS[1]
+
+
+@dataclass(slots=True, eq=False)
+class Known:
+    """One player of the system, present or not."""
+
+    found: FoundPlayer
+    player: HeosPlayer | None = None
+    """As pyheos has it; `None` while the system does not list it."""
+    heard: set[Value] = field(default_factory=set[Value])
+    """What is known of it on the present connection."""
+    read: bool = False
+    """Whether it has been asked for everything: only then it is shown."""
+    _timeline: Timeline = field(default_factory=Timeline)
+    _events: Counter[Value] = field(default_factory=Counter[Value])
+    """How often an event has told each value: a reply that an event overtook is old."""
+    _duration: int | None = None
+    """Seconds, as they were shown last."""
+    _mode: PlayMode | None = None
+    _mode_sent_at: float = 0.0
+    _starting: Track | None = None
+    """What to show for a URL that was just started and cannot be seen yet."""
+    _starting_until: float = 0.0
+    _shown: Track | None = None
+    """What is shown instead of "Url Stream"."""
+    _shown_qid: int | None = None
+
+    def take(self, found: FoundPlayer, player: HeosPlayer) -> None:
+        """The system lists it; another pyheos object is another connection or a changed pid."""
+        self.found = found
+        if player is not self.player:
+            self.player = player
+            self.forget()
+
+    def leave(self) -> None:
+        """The system does not list it, or is gone itself."""
+        self.player = None
+        self.forget()
+
+    def forget(self) -> None:
+        """Nothing that was heard holds any more."""
+        self.heard.clear()
+        self.read = False
+
+    @property
+    def missing(self) -> list[Reading]:
+        """What has to be asked still."""
+        return [reading for reading in READINGS if not self.heard.issuperset(reading.values)]
+
+    async def ask(self, reading: Reading, heos: Heos) -> None:
+        """Ask one thing and keep the answer, unless an event told something newer meanwhile."""
+        player = self.player
+        if player is None:
+            return
+        before = [self._events[value] for value in reading.values]
+        answer = await reading.ask(heos, player.player_id)
+        if player is self.player and before == [self._events[value] for value in reading.values]:
+            reading.keep(player, answer)
+            self.heard.update(reading.values)
+
+    def hear(self, player: HeosPlayer, event: HeosMessage) -> bool:
+        """Take in what an event tells by itself; whether anything is worth showing.
+
+        Raises ValueError for words that no edition of the protocol has; what they replace is not known then.
+        """
+        media, mono, utc = player.now_playing_media, time.monotonic(), datetime.now(UTC)
+        match event.command:
+            case const.EVENT_PLAYER_NOW_PLAYING_PROGRESS:
+                media.current_position = event.get_message_value_int(words.ATTR_CURRENT_POSITION)
+                media.duration = event.get_message_value_int(words.ATTR_DURATION)
+                moved = self._timeline.reported(media.current_position / 1000, mono, utc)
+                return moved or media.duration // 1000 != (self._duration or 0)
+            case const.EVENT_PLAYER_STATE_CHANGED:
+                self._told(Value.TRANSPORT)
+                player.state = PlayState(event.get_message_value(words.ATTR_STATE))
+                self.heard.add(Value.TRANSPORT)
+                self._timeline.started(self._transport(player), self._identity(player), mono, utc)
+            case const.EVENT_PLAYER_VOLUME_CHANGED:
+                self._told(Value.VOLUME)
+                self._told(Value.MUTE)
+                player.volume = event.get_message_value_int(words.ATTR_LEVEL)
+                player.is_muted = event.get_message_value(words.ATTR_MUTE) == words.VALUE_ON
+                self.heard |= {Value.VOLUME, Value.MUTE}
+            case const.EVENT_REPEAT_MODE_CHANGED:
+                self._told(Value.REPEAT)
+                player.repeat = RepeatType(event.get_message_value(words.ATTR_REPEAT))
+                self.heard.add(Value.REPEAT)
+            case const.EVENT_SHUFFLE_MODE_CHANGED:
+                self._told(Value.SHUFFLE)
+                player.shuffle = event.get_message_value(words.ATTR_SHUFFLE) == words.VALUE_ON
+                self.heard.add(Value.SHUFFLE)
+            case _:
+                return False
+        return True
+
+    def _told(self, value: Value) -> None:
+        """An event tells this value; until it is understood nothing is known."""
+        self._events[value] += 1
+        self.heard.discard(value)
+
+    def media_announced(self) -> int:
+        """An event says that the media is another now, not which; the number tells it from later ones."""
+        self._events[Value.MEDIA] += 1
+        return self._events[Value.MEDIA]
+
+    @property
+    def media_announcements(self) -> int:
+        return self._events[Value.MEDIA]
+
+    def media_unknown(self) -> None:
+        """The media that was announced could not be read: the old one must not stand."""
+        self.heard.discard(Value.MEDIA)
+
+    def media_read(self) -> None:
+        """The media that an event announced has been read."""
+        player = self.player
+        if player is None:
+            return
+        media = player.now_playing_media
+        if media.song != URL_STREAM:
+            self._shown = None
+        elif self._starting is not None and time.monotonic() < self._starting_until:
+            self._shown, self._shown_qid, self._starting = self._starting, media.queue_id, None
+        elif media.queue_id != self._shown_qid:
+            self._shown = None
+        transport = self._transport(player)
+        self._timeline.started(transport, self._identity(player), time.monotonic(), datetime.now(UTC))
+
+    # -- what was sent -------------------------------------------------------------------------------
+
+    def play_mode(self, player: HeosPlayer) -> PlayMode:
+        """What repeat and shuffle are, or soon will be."""
+        if self._mode is not None and time.monotonic() < self._mode_sent_at + MODE_HOLDS:
+            return self._mode
+        return PlayMode(player.repeat, player.shuffle)
+
+    def play_mode_sent(self, mode: PlayMode) -> None:
+        self._mode, self._mode_sent_at = mode, time.monotonic()
+
+    def starting(self, track: Track | None) -> None:
+        """A URL is being started that is to be shown as this."""
+        self._starting, self._starting_until = track, time.monotonic() + START_HOLDS
+
+    def not_started(self) -> None:
+        """It was refused: what plays goes on, and is shown as before."""
+        self._starting = None
+
+    # -- what is shown -------------------------------------------------------------------------------
+
+    def state(self) -> PlayerState | None:
+        """The player as zones see it; `None` while it is not there or was not asked for everything."""
+        player = self.player
+        if player is None or not self.read:
+            return None
+        track = self._track(player) if Value.MEDIA in self.heard else None
+        transport = self._transport(player)
+        self._timeline.moved(transport, self._identity(player), time.monotonic(), datetime.now(UTC))
+        self._duration = None if track is None else track.duration
+        return PlayerState(
+            transport=transport,
+            volume=float(player.volume) if Value.VOLUME in self.heard else None,
+            mute=player.is_muted if Value.MUTE in self.heard else None,
+            repeat=translate.repeat(player.repeat) if Value.REPEAT in self.heard else None,
+            shuffle=player.shuffle if Value.SHUFFLE in self.heard else None,
+            track=track,
+            anchor=self._timeline.anchor,
+            progress=self._timeline.progress,
+        )
+
+    def _transport(self, player: HeosPlayer) -> translate.Transport | None:
+        return translate.transport(player.state) if Value.TRANSPORT in self.heard else None
+
+    def _track(self, player: HeosPlayer) -> Track | None:
+        """The device's track, or what we were told to show for the URL that we started."""
+        track = translate.track(player.now_playing_media)
+        if track is None or self._shown is None or player.now_playing_media.song != URL_STREAM:
+            return track
+        return replace(self._shown, source="url", source_name=track.source_name, duration=track.duration)
+
+    def _identity(self, player: HeosPlayer) -> object:
+        """What makes a track another one."""
+        media = player.now_playing_media
+        if Value.MEDIA not in self.heard or (media.media_id is None and media.song is None):
+            return None
+        return (media.song, media.artist, media.album, media.station, media.media_id, media.queue_id)
