@@ -229,8 +229,8 @@ class HeosSession:
         if self._commands is None:
             self._commands = CommandConnection(host, self._timeout, self._discard)
             self._aside(self._sign_in(host), "heos account")
-        self._book.online(latency, read_through=False)
         self._take_players(players)
+        self._book.online(latency, read_through=False)
         return events
 
     async def _sign_in(self, host: str) -> None:
