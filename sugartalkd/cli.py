@@ -25,6 +25,7 @@ EXIT_USAGE: Final = 2
 EXIT_UNAVAILABLE: Final = 69
 EXIT_CONFIG: Final = 78
 EXIT_FORCED: Final = 130
+LAST_PORT: Final = 65_535
 STOP_WITHIN: Final = 4.8
 """Seconds after which a stop is the end, whatever still runs; all that others should know was said before."""
 
@@ -50,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(command=_run)
 
     demo = commands.add_parser("demo", help="broker, simulated devices and daemon on loopback, to play with")
-    demo.add_argument("--port", type=int, default=0, help="the broker's port (default: 1883, or a free one)")
+    demo.add_argument("--port", type=_port, help="the broker's port (default: 1883, or a free one)")
     demo.set_defaults(command=_demo)
 
     check = commands.add_parser("check", help="check the configuration; every fault with its path and line")
@@ -64,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     simulate = commands.add_parser("simulate", help="run one simulated device until Ctrl-C")
     simulate.add_argument("device", choices=("heos", "avr"))
     simulate.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
-    simulate.add_argument("--port", type=int, help="default: 1255 for heos, 23 for avr")
+    simulate.add_argument("--port", type=_port, help="default: 1255 for heos, 23 for avr")
     simulate.add_argument("--player", action="append", metavar="NAME", help="heos: a player; may be repeated")
     simulate.add_argument("--zones", type=int, choices=(1, 2, 3), default=2, help="avr: number of zones")
     simulate.set_defaults(command=_simulate)
@@ -72,6 +73,12 @@ def _parser() -> argparse.ArgumentParser:
     version = commands.add_parser("version", help="print the version")
     version.set_defaults(command=_version)
     return parser
+
+
+def _port(text: str) -> int:
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= LAST_PORT:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a port (1 to {LAST_PORT})")
 
 
 def _config_option(parser: argparse.ArgumentParser) -> None:
@@ -172,34 +179,54 @@ def _demo(arguments: argparse.Namespace) -> int:
 
     try:
         return _until_interrupted(demo(arguments.port))
-    except (NoBroker, OSError) as error:
-        _complain(f"the demo cannot start: {error}")
-        return EXIT_UNAVAILABLE
+    except NoBroker as error:
+        why = str(error)
+    except OSError as error:
+        why = error.strerror or str(error)
+    _complain(f"the demo cannot start: {why}")
+    return EXIT_UNAVAILABLE
 
 
 def _simulate(arguments: argparse.Namespace) -> int:
+    names: list[str] = arguments.player or ["Living Room", "Kitchen"]
+    if len(set(names)) < len(names):
+        _complain("--player: players are told apart by their names, so each needs its own")
+        return EXIT_USAGE
+    port = arguments.port or (1255 if arguments.device == "heos" else 23)
     try:
         if arguments.device == "heos":
             from sugartalkd.simulator import heos  # noqa: PLC0415
 
-            names = arguments.player or ["Living Room", "Kitchen"]
-            return _until_interrupted(heos.serve(arguments.host, arguments.port or 1255, names))
+            return _until_interrupted(heos.serve(arguments.host, port, names))
         from sugartalkd.simulator import avr  # noqa: PLC0415
 
-        return _until_interrupted(avr.serve(arguments.host, arguments.port or 23, arguments.zones))
+        return _until_interrupted(avr.serve(arguments.host, port, arguments.zones))
     except OSError as error:
-        _complain(f"cannot listen on {arguments.host}: {error.strerror or error}")
+        why = os.strerror(error.errno) if error.errno else error  # asyncio's own text repeats the address
+        hint = "; ports below 1024 may be root's alone: choose another with --port"
+        hint = hint if isinstance(error, PermissionError) else ""
+        _complain(f"cannot listen on {arguments.host}:{port}: {why}{hint}")
         return EXIT_UNAVAILABLE
 
 
 def _until_interrupted(work: Coroutine[None, None, None]) -> int:
-    """Run until SIGINT or SIGTERM; both are a normal end."""
+    """Run until SIGINT, SIGTERM or SIGHUP (its terminal was closed); all are a normal end."""
 
     async def owned() -> None:
         task = asyncio.ensure_future(work)
         loop = asyncio.get_running_loop()
-        for one in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(one, task.cancel)
+        asked = False
+
+        def stop() -> None:
+            # Once: a closed terminal hangs up twice, shell and kernel, and cleaning up must not be cut short.
+            nonlocal asked
+            if not asked:
+                asked = True
+                task.cancel()
+
+        for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if one is not signal.SIGHUP or signal.getsignal(one) is not signal.SIG_IGN:  # nohup's wish
+                loop.add_signal_handler(one, stop)
         await asyncio.wait([task])
         if not task.cancelled():
             await task

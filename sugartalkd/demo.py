@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sys
 import tempfile
-from contextlib import AsyncExitStack, suppress
+import time
+from contextlib import AsyncExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,13 +20,16 @@ from sugartalkd.log import get_logger
 from sugartalkd.simulator.avr import AvrSimulator
 from sugartalkd.simulator.heos import HeosSimulator
 from sugartalkd.simulator.heos_system import SimulatedItem, SimulatedPlayer
-from sugartalkd.simulator.local_broker import LocalBroker
+from sugartalkd.simulator.local_broker import LocalBroker, NoBroker, require_free
 from sugartalkd.topics import STATES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from rich.console import Console
     from rich.table import Table
 
-    from sugartalkd.model import LinkId, LinkState, Zone, ZoneState
+    from sugartalkd.model import LinkId, LinkState, Zone, ZoneId, ZoneState
     from sugartalkd.state import StateStore, ZoneReport
 
 _log = get_logger(__name__)
@@ -32,12 +39,21 @@ HOUSE: Final = "127.0.0.1"
 FIRST_PORT: Final = 1883
 LIVING_ROOM: Final = 1001
 KITCHEN: Final = -2002
-SHOWN: Final = ("state", "power", "volume", "mute", "input", "sound_mode", "title", "artist", "position")
-"""The columns of the table."""
+COLUMNS: Final = {
+    "zone": 11, "state": 7, "power": 5, "volume": 6, "mute": 4, "input": 8, "title": 15, "position": 8,
+    "artist": 13, "sound_mode": 14, "album": 24,
+}  # fmt: skip
+"""Widths of the table's columns; a terminal has as many, from the left, as fit: to `position` with 80."""
+GAP: Final = 2
+"""Blanks between two columns, of which the table's frame brings one."""
 REDRAW: Final = 0.25
+"""Seconds between two looks at what changed."""
+FRESH: Final = 2.0
+"""Seconds for which a changed value stands out."""
 
+_ROWS: Final = {row.path: row for row in STATES}
 _CONFIG: Final = """\
-mqtt: {{host: 127.0.0.1, port: {port}}}
+mqtt: {{host: 127.0.0.1, port: {port}, protocol: "{protocol}"}}
 heos: {{host: {house}}}
 receivers:
   denon: {{host: {house}, port: {telnet}}}
@@ -50,59 +66,60 @@ allow_admin: true
 """
 
 
-async def demo(port: int) -> None:
+async def demo(port: int | None = None) -> None:
     """Run until cancelled. Raises NoBroker or OSError where something cannot be started."""
-    on_terminal = sys.stdout.isatty()
+    screen, remark = _find_screen()
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sugartalk-demo-")))
-        broker = await _broker(stack, port)
+        broker = await stack.enter_async_context(LocalBroker(port=_choose(port)))
         heos = await stack.enter_async_context(HeosSimulator(_players(), host=HOUSE, progress_interval=1.0))
         receiver = await stack.enter_async_context(AvrSimulator(host=HOUSE, port=0))
         file = folder / "config.yaml"
         file.write_text(
             _CONFIG.format(
-                port=broker.port5,
+                port=broker.port,
+                # iotcore listens once for each version of MQTT; everybody's tools speak 3.1.1 unless told.
+                # What comes in as MQTT 5 it cannot hand to them: its 3.1.1 side breaks at the properties.
+                protocol="3.1.1" if broker.name == "iotcore" else "auto",
                 house=HOUSE,
                 telnet=receiver.port,
                 folder=folder,
-                level="warning" if on_terminal else "info",
+                level="info" if screen is None else "warning",
             )
         )
         heos.set_state(KITCHEN, "play")
-        _say(_welcome(broker, receiver))
-        while await _run(file, on_terminal=on_terminal) is End.RESTART:
+        _say(_welcome(broker, receiver, remark))
+        while await _run(file, screen) is End.RESTART:
             pass
 
 
-async def _broker(stack: AsyncExitStack, port: int) -> LocalBroker:
-    """The broker on the port that everybody's tools have as default, if nothing else is there."""
-    if not port:
-        with suppress(OSError):
-            _, writer = await asyncio.open_connection("127.0.0.1", FIRST_PORT)
-            writer.close()
-            return await stack.enter_async_context(LocalBroker())
-    return await stack.enter_async_context(LocalBroker(port=port or FIRST_PORT))
+def _choose(port: int | None) -> int:
+    """The broker's port: the one asked for, else the one that everybody's tools have as default, else any."""
+    if port is not None:
+        return port
+    with suppress(NoBroker):
+        require_free(FIRST_PORT)
+        return FIRST_PORT
+    return 0
 
 
-async def _run(file: Path, *, on_terminal: bool) -> End:
+async def _run(file: Path, screen: Console | None) -> End:
     """One run of the daemon, with what it knows shown beside it."""
     loaded = load(file, {})
-    log.configure(loaded.config.log.level, loaded.config.log.format)
     daemon = Daemon(loaded)
-    show = asyncio.create_task(_show_table(daemon.store), name="table") if on_terminal else None
-    if show is None:
-        daemon.store.listen(_Lines())
-    running = asyncio.create_task(daemon.run(), name="daemon")
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        daemon.stop()
-        await running
-        raise
-    finally:
-        if show is not None:
-            show.cancel()
-            await asyncio.gather(show, return_exceptions=True)
+    with _lines(daemon.store) if screen is None else _table(daemon.store, screen) as redraw:
+        # Only now: a live table puts a stream of its own in place of a terminal's, and what is logged there
+        # comes above the table.
+        log.configure(loaded.config.log.level, loaded.config.log.format, sys.stderr)
+        running = asyncio.create_task(daemon.run(), name="daemon")
+        try:
+            while not running.done():
+                redraw()
+                await asyncio.wait([running], timeout=None if screen is None else REDRAW)
+        finally:
+            daemon.stop()
+            await asyncio.wait([running])
+        return running.result()
 
 
 def _players() -> list[SimulatedPlayer]:
@@ -119,7 +136,7 @@ def _players() -> list[SimulatedPlayer]:
     ]
 
 
-def _welcome(broker: LocalBroker, receiver: AvrSimulator) -> str:
+def _welcome(broker: LocalBroker, receiver: AvrSimulator, remark: str) -> str:
     port = "" if broker.port == FIRST_PORT else f" -p {broker.port}"
     several = '{"power": "ON", "input": "TV box", "volume": 35.5}'
     lines = [
@@ -129,14 +146,17 @@ def _welcome(broker: LocalBroker, receiver: AvrSimulator) -> str:
         f"mosquitto_pub{port} -t sugartalk/kitchen/command -m next",
         f"mosquitto_pub{port} -t sugartalk/kitchen/volume/set -m +5",
     ]
+    kind = f"{broker.name}, for MQTT 3.1.1" if broker.name == "iotcore" else broker.name
+    where = "" if shutil.which("mosquitto_pub") else " (from the package mosquitto-clients)"
     return "\n".join(
         [
-            f"The broker ({broker.name}) is at 127.0.0.1:{broker.port}; everything runs on loopback.",
-            f"A HEOS system with two players answers on {HOUSE}:1255, a receiver on {HOUSE}:{receiver.port}.",
-            "Try, in another terminal:",
+            f"The broker ({kind}) is at 127.0.0.1:{broker.port}; everything runs on loopback.",
+            f"Two HEOS players are at {HOUSE}:1255, a receiver is at {HOUSE}:{receiver.port}.",
+            f"Try, in another terminal{where}:",
             "",
             *(f"  {line}" for line in lines),
             "",
+            *([remark] if remark else []),
             "Ctrl-C ends it all.",
             "",
         ]
@@ -171,33 +191,105 @@ class _Lines:
         """The daemon logs its links itself."""
 
 
-async def _show_table(store: StateStore) -> None:
-    """The zones and links, drawn again while they change."""
-    from rich.live import Live  # noqa: PLC0415  # the demo extra; only a terminal needs it
-
-    with Live(_table(store), auto_refresh=False, transient=False) as live:
-        shown: object = None
-        while True:
-            current = (dict(store.zones), dict(store.links))
-            if current != shown:
-                shown = current
-                live.update(_table(store), refresh=True)
-            await asyncio.sleep(REDRAW)
+@contextmanager
+def _lines(store: StateStore) -> Generator[Callable[[], None]]:
+    """Log lines need no drawing."""
+    store.listen(_Lines())
+    yield lambda: None
 
 
-def _table(store: StateStore) -> Table:
-    from rich.table import Table  # noqa: PLC0415  # as above
+def _find_screen() -> tuple[Console | None, str]:
+    """The terminal to draw a table on, or `None` and, where it could be had, what is missing for it."""
+    if not sys.stdout.isatty():
+        return None, ""
+    try:
+        from rich.console import Console  # noqa: PLC0415  # the demo extra; only a terminal needs it
+    except ImportError:
+        return None, "Changes are log lines here; pip install 'sugartalkd[demo]' brings a live table."
+    screen = Console()
+    return (None, "") if screen.is_dumb_terminal else (screen, "")
 
-    links = ", ".join(f"{link} {state.word.value}" for link, state in store.links.items())
-    table = Table(title=links or "starting", title_justify="left")
-    for column in ("zone", *SHOWN):
-        table.add_column(column)
-    rows = {row.path: row for row in STATES}
-    for state in store.zones.values():
-        cells: list[str] = []
-        for path in SHOWN:
-            has = rows[path].has(state.zone)
-            payload = rows[path].render(state) if has else None
-            cells.append("" if payload in {None, b"None"} else (payload or b"").decode())
-        table.add_row(state.zone.id, *cells)
+
+@contextmanager
+def _table(store: StateStore, screen: Console) -> Generator[Callable[[], None]]:
+    """The zones and links on a terminal, drawn again when they have changed."""
+    from rich.live import Live  # noqa: PLC0415  # as above
+
+    board = Board(store)
+    shown: Picture | None = None
+    live = Live(console=screen, auto_refresh=False, redirect_stderr=sys.stderr.isatty())
+
+    def redraw() -> None:
+        nonlocal shown
+        picture = board.look(screen.width, time.monotonic())
+        if picture != shown:
+            shown = picture
+            with suppress(OSError):  # the terminal was closed; the signal that says so follows
+                live.update(draw(picture), refresh=True)
+
+    live.start()
+    try:
+        yield redraw
+    finally:
+        with suppress(OSError):  # as above
+            live.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What the table shows; each cell is a text, and whether it changed just now."""
+
+    links: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[tuple[str, bool], ...], ...]
+
+
+class Board:
+    """Reads the table's cells from the state, and remembers since when each has had its text."""
+
+    def __init__(self, store: StateStore) -> None:
+        self._store = store
+        self._since: dict[tuple[ZoneId, str], tuple[str, float]] = {}
+
+    def look(self, width: int, now: float) -> Picture:
+        """What to show at this moment (monotonic seconds) on a terminal so many characters wide."""
+        columns: list[str] = []
+        used = -GAP
+        for name, wide in COLUMNS.items():
+            used += wide + GAP
+            if used > width:
+                break
+            columns.append(name)
+        links = ", ".join(f"{link} {state.word.value}" for link, state in self._store.links.items())
+        zones = self._store.zones.values()
+        rows = tuple(tuple(self._cell(state, column, now) for column in columns) for state in zones)
+        return Picture(links, tuple(columns), rows)
+
+    def _cell(self, state: ZoneState, column: str, now: float) -> tuple[str, bool]:
+        if column == "zone":
+            return state.zone.id, False
+        row = _ROWS[column]
+        payload = row.render(state) if row.has(state.zone) else None
+        text = "" if payload in {None, b"None"} else (payload or b"").decode()
+        before, since = self._since.get((state.zone.id, column), (None, -inf))
+        if text != before:
+            # At its first look nothing has changed yet.
+            since = -inf if before is None else now
+            self._since[state.zone.id, column] = (text, since)
+        return text, now - since < FRESH
+
+
+def draw(picture: Picture) -> Table:
+    from rich import box  # noqa: PLC0415  # as above
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(
+        title=Text(f"Links: {picture.links}"), title_justify="left", title_style="", box=box.SIMPLE_HEAD,
+        padding=(0, GAP - 1, 0, 0), pad_edge=False, show_edge=False,
+    )  # fmt: skip
+    for column in picture.columns:
+        table.add_column(column, width=COLUMNS[column], no_wrap=True, overflow="ellipsis")
+    for row in picture.rows:
+        table.add_row(*(Text(text, style="bold yellow" if fresh else "") for text, fresh in row))
     return table

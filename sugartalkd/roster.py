@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, cast
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from itertools import count
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from sugartalkd.log import get_logger
 from sugartalkd.model import (
@@ -43,21 +45,25 @@ _PLAYER_CAN: Final = frozenset({Capability.TRANSPORT, Capability.REPEAT, Capabil
 _VOLUME: Final = frozenset({Capability.VOLUME, Capability.MUTE})
 _ZONE_CAN: Final = frozenset({Capability.POWER, Capability.INPUT, Capability.SLEEP})
 
+_Address: TypeAlias = IPv4Address | IPv6Address | str
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """An automatic zone's player as it was last seen; kept so that its id outlives absence and renaming."""
 
     zone: ZoneId
+    """The id of its own zone, kept while it is inside a receiver; the receiver's id if it never had one."""
     key: PlayerKey
     name: str
     receiver: ReceiverId | None = None
+    """Whose zone it joined; void while that receiver is not in the configuration."""
 
 
 class Roster:
     """The zones of one configuration and of every player ever seen with it.
 
-    `addresses` gives the IP address of each receiver: a player at one of them joins that receiver's zone.
+    Without `zones` in the configuration: no two zones have one id, and a receiver has at most one player.
     """
 
     def __init__(
@@ -74,41 +80,78 @@ class Roster:
         self._inputs = inputs
         self._other_inputs = other_inputs
         self._sound_modes = tuple(sound_modes)
+        self._reserved = {ZoneId(receiver) for receiver in config.receivers} | {ZoneId("bridge")}
         self._known: dict[PlayerKey, Known] = {} if config.zones else _load(path)
+        self._written = dict(self._known)
         self._found: tuple[FoundPlayer, ...] = ()
+        self._warned: set[tuple[str, ...]] = set()
+        self._mend()
 
     def found(self, players: Iterable[FoundPlayer], addresses: Mapping[ReceiverId, Collection[str]]) -> None:
-        """Take the players that are present; new ones get an id, which is written down."""
-        self._found = tuple(players)
+        """Take the players that are present; new ones get an id, which is written down.
+
+        `addresses` has every address of a receiver, and nothing for one whose addresses are not known yet.
+        """
+        # Keys are serial numbers: what a player gets must not depend on the order in which HEOS lists them.
+        self._found = tuple(sorted(players, key=lambda one: (one.key, one.pid)))
         if self._config.zones:
+            self._check_wishes()
             return
-        before = dict(self._known)
-        receivers = {address: receiver for receiver, several in addresses.items() for address in several}
-        for player in sorted(self._found, key=lambda one: (one.serial or "", one.name)):
-            receiver = receivers.get(player.address or "")
-            old = self._known.get(player.key)
+        present = {player.key: player for player in self._found}
+        self._take_over(present)
+        inside = self._inside(present, addresses)
+        for key, player in present.items():
+            receiver = inside.get(key)
+            old = self._known.get(key)
             if old is None:
-                zone = ZoneId(receiver) if receiver is not None else self._new_id(player.name)
-                self._known[player.key] = Known(zone, player.key, player.name, receiver)
-            else:
-                self._known[player.key] = Known(old.zone, player.key, player.name, receiver or old.receiver)
-        if self._known != before:
-            _save(self._path, self._known)
+                taken = {known.zone for known in self._known.values()}
+                new = Known(ZoneId(receiver or slug(player.name)), key, player.name, receiver)
+                self._known[key] = self._settled(new, taken)
+                continue
+            new = replace(old, name=player.name)
+            if receiver is not None:
+                # An id that is another receiver's was never this player's own: it moves along.
+                new = self._settled(replace(new, receiver=receiver), ())
+            elif self._receiver_of(old) is not None:
+                _log.info("a player is no longer inside its receiver", player=new.name, receiver=old.receiver)
+                new = self._parted(new)
+            self._known[key] = new
+        self._write()
 
     def forget(self, zone: ZoneId) -> list[PlayerKey]:
-        """Drop an automatic zone's player from memory; nothing if the zone is not one of those."""
-        keys = [known.key for known in self._known.values() if known.zone == zone and known.receiver is None]
+        """Drop an automatic zone's player from memory; nothing if the zone is not one of those.
+
+        A receiver's zone is in the configuration and stays: only a player that is gone is taken out of it.
+        """
+        present = {player.key for player in self._found}
+        keys: list[PlayerKey] = []
+        for known in self._known.values():
+            receiver = self._receiver_of(known)
+            if zone == (receiver or known.zone) and (receiver is None or known.key not in present):
+                keys.append(known.key)
         for key in keys:
             del self._known[key]
-        if keys:
-            _save(self._path, self._known)
+        self._write()
         return keys
 
     def zones(self) -> tuple[Zone, ...]:
         """Every zone there is, present or not."""
         if self._config.zones:
-            return tuple(self._configured(ZoneId(zone), one) for zone, one in self._config.zones.items())
-        joined = {known.receiver: known for known in self._known.values() if known.receiver is not None}
+            answers = self._answers()
+            return tuple(
+                self._configured(ZoneId(zone), one, answers.get(zone))
+                for zone, one in self._config.zones.items()
+            )
+        joined: dict[ReceiverId, Known] = {}
+        players: list[Zone] = []
+        for known in self._known.values() if self._config.heos is not None else ():
+            receiver = self._receiver_of(known)
+            if receiver is None:
+                players.append(
+                    self._zone(known.zone, known.name, None, ReceiverZone.MAIN, known.key, known.name)
+                )
+            else:
+                joined[receiver] = known
         receivers: list[Zone] = []
         for name in self._config.receivers:
             receiver = ReceiverId(name)
@@ -123,31 +166,139 @@ class Roster:
                     None if known is None else known.name,
                 )
             )
-        players = [
-            self._zone(known.zone, known.name, None, ReceiverZone.MAIN, known.key, known.name)
-            for known in self._known.values()
-            if known.receiver is None or known.receiver not in self._config.receivers
-        ]
-        return (*receivers, *players) if self._config.heos is not None else tuple(receivers)
+        return (*receivers, *players)
 
-    # -- inside --------------------------------------------------------------------------------------
+    # -- inside: automatic zones ---------------------------------------------------------------------
 
-    def _new_id(self, name: str) -> ZoneId:
-        taken = {known.zone for known in self._known.values()} | set(self._config.receivers) | {"bridge"}
-        first = slug(name)
-        candidate, count = first, 1
-        while candidate in taken:
-            count += 1
-            candidate = f"{first[:60]}_{count}"
-        return ZoneId(candidate)
+    def _receiver_of(self, known: Known) -> ReceiverId | None:
+        """The receiver whose zone a player is in, if the configuration still has it."""
+        return known.receiver if known.receiver in self._config.receivers else None
 
-    def _configured(self, zone: ZoneId, config: ZoneConfig) -> Zone:
-        player = next(
-            (one for one in self._found if config.player is not None and one.answers_to(config.player)), None
-        )
+    def _mend(self) -> None:
+        """Settle what was written down under another configuration, or by an older release."""
+        taken: set[ZoneId] = set()
+        joined: set[ReceiverId] = set()
+        for key, old in sorted(self._known.items()):
+            if old.receiver is None or old.receiver not in joined:
+                new = self._settled(old, taken)
+            else:
+                new = self._parted(old)
+            self._known[key] = new
+            if new.zone != old.zone:
+                _log.warning(
+                    "the id of a player's zone belongs to another zone now; it gets a new one",
+                    player=old.name,
+                    old=old.zone,
+                    new=new.zone,
+                )
+            taken.add(new.zone)
+            if new.receiver is not None:
+                joined.add(new.receiver)
+
+    def _parted(self, known: Known) -> Known:
+        """A player that is no longer inside its receiver; it needs an id if it only had the receiver's."""
+        zone = ZoneId(slug(known.name)) if known.zone == known.receiver else known.zone
+        others = {one.zone for one in self._known.values() if one.key != known.key}
+        return self._settled(replace(known, zone=zone, receiver=None), others)
+
+    def _settled(self, known: Known, taken: Collection[ZoneId]) -> Known:
+        """The same with an id that nobody else has: its own, its receiver's, or a new one."""
+        receiver = self._receiver_of(known)
+        if known.zone == receiver or not (known.zone in self._reserved or known.zone in taken):
+            return known
+        if receiver is not None:
+            return replace(known, zone=ZoneId(receiver))
+        everyone = self._reserved | {one.zone for one in self._known.values()}
+        numbered = (ZoneId(f"{known.zone[: 63 - len(str(number))]}_{number}") for number in count(2))
+        return replace(known, zone=next(zone for zone in numbered if zone not in everyone))
+
+    def _take_over(self, present: Mapping[PlayerKey, FoundPlayer]) -> None:
+        """Firmware that learns to tell the serial number must not cost a player its id."""
+        for key, player in present.items():
+            before = PlayerKey(f"name:{player.name}")
+            if key == player.serial and key not in self._known and before not in present:
+                old = self._known.pop(before, None)
+                if old is not None:
+                    self._known[key] = replace(old, key=key)
+
+    def _inside(
+        self, present: Mapping[PlayerKey, FoundPlayer], addresses: Mapping[ReceiverId, Collection[str]]
+    ) -> dict[PlayerKey, ReceiverId]:
+        """Which player is inside which receiver: who was, even if absent now, until it is seen elsewhere."""
+        receivers = [ReceiverId(name) for name in self._config.receivers]
+        where = {receiver: {_address(one) for one in addresses.get(receiver, ())} for receiver in receivers}
+        inside: dict[PlayerKey, ReceiverId] = {}
+        for key, known in self._known.items():
+            receiver = self._receiver_of(known)
+            player = present.get(key)
+            if receiver is not None and not (player and _elsewhere(player.address, where[receiver])):
+                inside[key] = receiver
+        for key, player in present.items():
+            if key in inside or not player.address:
+                continue
+            here = [receiver for receiver in receivers if _address(player.address) in where[receiver]]
+            free = [receiver for receiver in here if receiver not in inside.values()]
+            if free:
+                inside[key] = free[0]
+            elif here:
+                self._warn_once(
+                    "another player is joined to the receiver at this player's address, so this one has its "
+                    "own zone; if the other one is gone for good, zone/forget of the receiver's zone",
+                    player=player.name,
+                    receiver=here[0],
+                )
+        return inside
+
+    def _write(self) -> None:
+        if self._known != self._written:
+            _save(self._path, self._known)
+            self._written = dict(self._known)
+
+    # -- inside: configured zones --------------------------------------------------------------------
+
+    def _answers(self) -> dict[str, FoundPlayer]:
+        """The player of each configured zone that has one present; a player is in one zone only."""
+        answers: dict[str, FoundPlayer] = {}
+        taken: set[PlayerKey] = set()
+        for zone, one in self._config.zones.items():
+            for player in self._found:
+                if one.player is not None and player.answers_to(one.player) and player.key not in taken:
+                    answers[zone] = player
+                    taken.add(player.key)
+                    break
+        return answers
+
+    def _check_wishes(self) -> None:
+        """Warn of what the configuration alone cannot show: a player wished twice, or not there at all."""
+        answers = self._answers()
+        zone_of = {player.key: zone for zone, player in answers.items()}
+        names = ", ".join(sorted(player.name for player in self._found))
+        for zone, one in self._config.zones.items():
+            if one.player is None or zone in answers or not self._found:
+                continue
+            twice = next((player for player in self._found if player.answers_to(one.player)), None)
+            if twice is None:
+                self._warn_once(
+                    "the HEOS system has no such player", zone=zone, player=one.player, players=names
+                )
+            else:
+                self._warn_once(
+                    "two zones wish the same player; the first one has it",
+                    zone=zone,
+                    player=one.player,
+                    first=zone_of[twice.key],
+                )
+
+    def _warn_once(self, text: str, **fields: str) -> None:
+        """Players are found again and again; what does not change is said once."""
+        if (said := (text, *fields.values())) not in self._warned:
+            self._warned.add(said)
+            _log.warning(text, **fields)
+
+    def _configured(self, zone: ZoneId, config: ZoneConfig, player: FoundPlayer | None) -> Zone:
         key = None
         if config.player is not None:
-            # Until the HEOS system has been heard, no PlayerState has this key: the player is away.
+            # Until a player answers to this, no PlayerState has this key: the player is away.
             key = PlayerKey(f"wished:{config.player}") if player is None else player.key
         owner = {"receiver": Owner.RECEIVER, "player": Owner.PLAYER}.get(config.volume)
         return self._zone(
@@ -163,6 +314,8 @@ class Roster:
             names=config.inputs,
             configured=True,
         )
+
+    # -- inside: any zone ----------------------------------------------------------------------------
 
     def _zone(
         self,
@@ -220,19 +373,37 @@ class Roster:
         )
 
 
+def _address(text: str) -> _Address:
+    """An address by its value: an IPv4-mapped IPv6 address is the IPv4 one, a scope is only our own."""
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return text
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
+
+
+def _elsewhere(text: str | None, where: Collection[_Address]) -> bool:
+    """Whether a player cannot be at any of these addresses; an IPv4 address says nothing about IPv6 ones."""
+    if not text:
+        return False
+    address = _address(text)
+    return address not in where and any(type(one) is type(address) for one in where)
+
+
 def _load(path: Path) -> dict[PlayerKey, Known]:
     """What was written down; a file that cannot be read is set aside, never a reason not to start."""
     try:
         found = cast("Json", json.loads(path.read_text()))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
-        _log.warning(
-            "the list of known zones cannot be read; starting a new one", file=str(path), error=str(error)
-        )
+    except (OSError, ValueError, RecursionError) as error:
+        _set_aside(path, str(error))
+        return {}
+    if not isinstance(found, dict):
+        _set_aside(path, "it is not a JSON object")
         return {}
     known: dict[PlayerKey, Known] = {}
-    for key, one in found.items() if isinstance(found, dict) else ():
+    for key, one in found.items():
         match one:
             case {"zone": str(zone), "name": str(name)} if ZONE_ID.fullmatch(zone):
                 receiver = one.get("receiver")
@@ -241,6 +412,20 @@ def _load(path: Path) -> dict[PlayerKey, Known]:
             case _:
                 _log.warning("an entry of the list of known zones is not valid", file=str(path), player=key)
     return known
+
+
+def _set_aside(path: Path, error: str) -> None:
+    broken = path.with_name(f"{path.name}.broken")
+    _log.warning(
+        "the list of known zones cannot be read; starting a new one",
+        file=str(path),
+        error=error,
+        set_aside=str(broken),
+    )
+    try:
+        path.replace(broken)
+    except OSError as fault:
+        _log.error("the list of known zones cannot be set aside", file=str(path), error=str(fault))
 
 
 def _save(path: Path, known: Mapping[PlayerKey, Known]) -> None:

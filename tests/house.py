@@ -196,9 +196,13 @@ async def running(
     automatic: bool = False,
     avr_settings: Mapping[str, Any] | None = None,
     heos_settings: Mapping[str, Any] | None = None,
+    prepare: Callable[[HeosSimulator], None] = lambda _heos: None,
     **config: Any,
 ) -> AsyncGenerator[House]:
-    """A living room (receiver and player), a kitchen (player), a den (receiver's zone 2), and the daemon."""
+    """A living room (receiver and player), a kitchen (player), a den (receiver's zone 2), and the daemon.
+
+    `prepare` has the HEOS system before the daemon starts.
+    """
     async with AsyncExitStack() as stack:
         settings: dict[str, Any] = {"boot_time": 0.2, "answer_delay": (0.001, 0.01)}
         receiver = await stack.enter_async_context(
@@ -208,6 +212,7 @@ async def running(
         system = await stack.enter_async_context(
             HeosSimulator(players(address), host=address, port=1255, **(heos_settings or {}))
         )
+        prepare(system)
         content: dict[str, Any] = {
             "mqtt": {"host": broker.host, "port": broker.port5},
             "heos": {"host": address},

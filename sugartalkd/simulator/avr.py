@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from sugartalkd.simulator.avr_connection import Connection
 from sugartalkd.simulator.avr_faults import AvrFaults
 from sugartalkd.simulator.avr_receiver import AvrState, Frames, Receiver, StandbyAnswers
-from sugartalkd.simulator.avr_wire import MODELS, SOUND_MODES, VOLUME_TOP, Framing
+from sugartalkd.simulator.avr_wire import MODELS, SOUND_MODES, VOLUME_TOP, Framing, is_question
 from sugartalkd.simulator.console import Console
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ class AvrSimulator:
     `port` 0 takes a free one, see `.port`. `zones` is 1 to 3. In seconds: `answer_delay` is the shortest and
     longest time to an answer, `boot_time` how long nothing is answered after power-on, `minute` a minute of
     the sleep timer. `volume_limit` is in half steps (0 to 196). With `single_zone` the unit does not know
-    `ZM`. `on_activity` is told `"received"` or `"sent"`, and the frame.
+    `ZM`. With `any_line_end` commands may also end with LF or CR LF, and whoever sends LF gets CR LF: for
+    people, receivers do no such thing. `on_activity` is told `"received"` or `"sent"`, and the frame.
 
     Raises ValueError for numbers out of range.
     """
@@ -78,6 +79,7 @@ class AvrSimulator:
         single_zone: bool = False,
         standby_answers: StandbyAnswers = StandbyAnswers.ALL,
         minute: float = 60.0,
+        any_line_end: bool = False,
         on_activity: Callable[[str, str], None] | None = None,
     ) -> None:
         if zones not in MODELS:
@@ -102,6 +104,7 @@ class AvrSimulator:
             minute=minute,
         )
         self._port = port
+        self._any_line_end = any_line_end
         self._on_activity = on_activity
         self._chance = random.Random()  # noqa: S311 - it spaces frames, it keeps no secret
         self._mains = False
@@ -113,6 +116,7 @@ class AvrSimulator:
         self._listening = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._talks: set[asyncio.Task[None]] = set()
+        self._late: set[asyncio.Task[None]] = set()
         self._failures: list[BaseException] = []
 
     # What a test looks at
@@ -168,7 +172,7 @@ class AvrSimulator:
         connections = list(self._connections)
         for connection in connections:
             connection.abort()
-        tasks = self._tasks | self._talks
+        tasks = self._tasks | self._talks | self._late
         for task in tasks:
             task.cancel()
         await asyncio.gather(
@@ -196,12 +200,12 @@ class AvrSimulator:
                 await asyncio.sleep(self._chance.uniform(*_KNOB_GAP))
             target = self._receiver.zones[zone].volume + step
             if not self._receiver.booting and target <= self._receiver.top(zone):
-                await self._send(self._receiver.set_volume(zone, target))
+                await self._push(self._receiver.set_volume(zone, target))
 
     async def press_mute(self, zone: int = 1) -> None:
         """Mute a zone, or end its mute."""
         if not self._receiver.booting:
-            await self._send(self._receiver.set_mute(zone, not self._receiver.zones[zone].mute))
+            await self._push(self._receiver.set_mute(zone, not self._receiver.zones[zone].mute))
 
     async def select_input(self, name: str, zone: int = 1) -> None:
         """Select an input by its wire name; raises ValueError if this receiver has none of that name."""
@@ -240,6 +244,8 @@ class AvrSimulator:
                 connection.abort()
         while not self._commands.empty():
             self._commands.get_nowait()
+        for late in self._late:
+            late.cancel()
         if self._talks:
             await asyncio.wait(self._talks)
 
@@ -250,7 +256,7 @@ class AvrSimulator:
 
     async def _operate(self, frames: Frames) -> None:
         self._replan.set()
-        await self._send(frames)
+        await self._push(frames)
 
     # Connections
 
@@ -284,9 +290,10 @@ class AvrSimulator:
     async def _talk(self, connection: Connection, reader: asyncio.StreamReader) -> None:
         try:
             if self._faults.banner is not None:
-                await connection.send_raw(self._faults.banner.encode() + self._end)
-            framing = Framing()
+                await connection.send_raw(self._faults.banner.encode() + self._end(connection))
+            framing = Framing(any_end=self._any_line_end)
             while data := await reader.read(4096):
+                connection.by_hand |= self._any_line_end and b"\n" in data
                 for command in framing.feed(data):
                     self._hear(connection, command)
         except ConnectionError:
@@ -323,10 +330,9 @@ class AvrSimulator:
                 (s for prefix, s in self._faults.late.items() if received.frame.startswith(prefix)),
                 default=0.0,
             )
-            if late:
-                self._own(self._send_late(frames, late), "avr-late")
-            else:
-                await self._send(frames)
+            if not is_question(received.frame):
+                late = max(late, self._faults.late_events)
+            await self._push(frames, late)
             self._replan.set()
 
     async def _watch_clock(self) -> None:
@@ -337,7 +343,7 @@ class AvrSimulator:
                 async with asyncio.timeout(None if due is None else max(0.0, due - time.monotonic())):
                     await self._replan.wait()
             except TimeoutError:
-                await self._send(self._receiver.elapse())
+                await self._push(self._receiver.elapse())
 
     async def _chatter(self) -> None:
         while True:
@@ -347,9 +353,16 @@ class AvrSimulator:
 
     # Frames out
 
-    @property
-    def _end(self) -> bytes:
-        return b"\r\n" if self._faults.crlf else b"\r"
+    def _end(self, connection: Connection) -> bytes:
+        return b"\r\n" if self._faults.crlf or connection.by_hand else b"\r"
+
+    async def _push(self, frames: Frames, late: float | None = None) -> None:
+        """Send after so many seconds, without waiting for it; what nobody asked for is as late as events."""
+        late = self._faults.late_events if late is None else late
+        if late:
+            self._own(self._send_late(frames, late), "avr-late", self._late)
+        else:
+            await self._send(frames)
 
     async def _send_late(self, frames: Frames, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -361,16 +374,20 @@ class AvrSimulator:
             return
         if self._faults.duplicate_events:
             frames = [frame for frame in frames for _ in range(2)]
+        gap = self._faults.frame_gap
         async with self._sending:
-            for frame in frames:
-                self._tell("sent", frame.decode(errors="replace"))
-            for connection in list(self._connections):
-                await connection.send(
-                    frames,
-                    self._end,
-                    split=self._faults.split_frames,
-                    close_after=self._faults.close_after,
-                )
+            for number, part in enumerate([[frame] for frame in frames] if gap else [frames]):
+                if number:
+                    await asyncio.sleep(gap)
+                for frame in part:
+                    self._tell("sent", frame.decode(errors="replace"))
+                for connection in list(self._connections):
+                    await connection.send(
+                        part,
+                        self._end(connection),
+                        split=self._faults.split_frames,
+                        close_after=self._faults.close_after,
+                    )
 
     def _tell(self, direction: str, frame: str) -> None:
         if self._on_activity is not None:
@@ -394,7 +411,7 @@ class AvrSimulator:
 async def serve(host: str, port: int, zones: int) -> None:
     """Run a receiver until cancelled, printing each frame that comes (`<`) and goes (`>`).
 
-    Lines on standard input turn its faults on and off: see Console.
+    Commands may end with CR, LF or both. Lines on standard input turn its faults on and off: see Console.
     """
     marks = {"received": "<", "sent": ">"}
 
@@ -407,7 +424,9 @@ async def serve(host: str, port: int, zones: int) -> None:
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
 
-    async with AvrSimulator(host=host, port=port, zones=zones, on_activity=show) as simulator:
+    async with AvrSimulator(
+        host=host, port=port, zones=zones, any_line_end=True, on_activity=show
+    ) as simulator:
         say(f"a receiver with {zones} zones listens on {host}:{simulator.port}")
         faults = simulator.faults
         once = (

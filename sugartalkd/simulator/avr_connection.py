@@ -19,6 +19,8 @@ class Connection:
         self.number = number
         self.heard_at: float | None = None
         """When its last command came, by the monotonic clock."""
+        self.by_hand = False
+        """Whether somebody types here, who sends LF and wants to read lines."""
         self._writer = writer
         self._sent = 0
         # Without it Nagle would hold a frame back until the client's kernel has acknowledged the one before.

@@ -33,6 +33,10 @@ class AvrFaults:
     """Questions, written in full (`MV?`, `PSDYNEQ ?`), that are not answered."""
     late: dict[str, float] = field(default_factory=dict[str, float])
     """Seconds by which the answers to commands with this prefix come later; others overtake them."""
+    late_events: float = 0.0
+    """Seconds by which all but answers to questions come later; those have the new value at once."""
+    frame_gap: float = 0.0
+    """Seconds between the frames of one answer, as between the two `MS` after a sound mode was set."""
     split_frames: bool = False
     """Every byte comes in its own segment."""
     crlf: bool = False
@@ -46,6 +50,10 @@ class AvrFaults:
     """Seconds of deafness after a volume above the limit."""
     mvmax_drifts: bool = False
     """MVMAX follows the volume instead of telling the limit."""
+    no_mvmax: bool = False
+    """A model that never sends MVMAX."""
+    silent_boot: bool = False
+    """Volume, input and sound mode do not follow unasked after power-on; who wants them must ask."""
     unmute_on_volume: bool = False
     """A change of volume ends the mute."""
     duplicate_events: bool = False

@@ -56,6 +56,8 @@ class Quirks(Protocol):
 
     deaf_over_limit: float
     mvmax_drifts: bool
+    no_mvmax: bool
+    silent_boot: bool
     unmute_on_volume: bool
 
 
@@ -179,7 +181,8 @@ class Receiver:
         frames: Frames = []
         if self._report_at is not None and now >= self._report_at:
             self._report_at = None
-            frames += chain.from_iterable(self._report(number) for number in self.zones)
+            if not self._quirks.silent_boot:
+                frames += chain.from_iterable(self._report(number) for number in self.zones)
         for number, at in list(self._minute_at.items()):
             if now >= at:
                 frames += self._pass_minute(number)
@@ -453,7 +456,7 @@ class Receiver:
     def _volume(self, number: int) -> Frames:
         volume = self.zones[number].volume
         text = ZONE_CODES[number].volume + half_steps_text(volume)
-        if number > 1:
+        if number > 1 or self._quirks.no_mvmax:
             return _frames(text)
         drifted = min(volume + _MVMAX_DRIFT, VOLUME_TOP)
         return _frames(

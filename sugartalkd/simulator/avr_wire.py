@@ -24,6 +24,8 @@ class Framing:
     understood (AVR-4310: https://github.com/k3erg/marantz-denon-telnet/issues/2).
     """
 
+    any_end: bool = False
+    """For people, whose tools end lines with LF: LF ends a command as well."""
     _rest: bytes = b""
 
     def feed(self, data: bytes) -> list[str]:
@@ -31,6 +33,8 @@ class Framing:
 
         A command that is too long comes back cut, yet still too long for `understandable`.
         """
+        if self.any_end:
+            data = data.replace(b"\n", b"\r")  # CR LF: a command, and an empty one, which is none
         *commands, rest = (self._rest + data).split(b"\r")
         self._rest = rest[: FRAME_LIMIT + 1]
         return [command[: FRAME_LIMIT + 1].decode("latin-1") for command in commands if command]
@@ -39,6 +43,11 @@ class Framing:
 def understandable(command: str) -> bool:
     """Whether a command fits into one message: at most 135 bytes with its CR."""
     return len(command) < FRAME_LIMIT
+
+
+def is_question(command: str) -> bool:
+    """Whether a command only asks; the text lines are asked for without a question mark."""
+    return command.endswith("?") or command in {"NSE", "NSA"}
 
 
 def parse_half_steps(text: str) -> int | None:

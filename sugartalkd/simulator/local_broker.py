@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import shutil
 import socket
 import subprocess
 import tempfile
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 START_LIMIT: Final = 5.0
 """Seconds a broker may take until it accepts connections; mosquitto takes 10 ms, iotcore 300."""
+STOP_LIMIT: Final = 3.0
+"""Seconds after which a broker that was asked to end is killed."""
 
 _MOSQUITTO_CONF: Final = """\
 listener {port} 127.0.0.1
@@ -56,7 +59,7 @@ dynamic_filters = true
 
 
 class NoBroker(Exception):
-    """Neither mosquitto nor iotcore is there."""
+    """No broker can be started here; the text says why."""
 
 
 def find_mosquitto() -> str | None:
@@ -71,6 +74,19 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def require_free(port: int) -> None:
+    """Raises NoBroker if nothing can listen on this port of 127.0.0.1, because something does or may not."""
+    with socket.socket() as probe:
+        # As brokers do: connections that have ended lately do not keep a port.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            taken = error.errno == errno.EADDRINUSE
+            why = "another program has it" if taken else error.strerror or str(error)
+            raise NoBroker(f"no broker can listen on port {port} of 127.0.0.1: {why}") from None
 
 
 class LocalBroker:
@@ -91,16 +107,30 @@ class LocalBroker:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     async def start(self) -> None:
-        """Start, and wait until the port answers. Raises NoBroker."""
+        """Start, and wait until the port answers. Raises NoBroker, and then leaves nothing behind."""
+        require_free(self.port)
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(self.stop)
+            self._launch()
+            await self._answering()
+            undo.pop_all()
+
+    def _launch(self) -> None:
         mosquitto = None if self._only == "iotcore" else find_mosquitto()
         self._folder = tempfile.TemporaryDirectory(prefix="sugartalk-broker-")
         folder = Path(self._folder.name)
         if mosquitto is not None:
-            folder.chmod(0o755)  # noqa: ASYNC240  # started as root, mosquitto becomes user mosquitto before it reads files
+            folder.chmod(0o755)  # started as root, mosquitto becomes user mosquitto before it reads files
             conf = folder / "mosquitto.conf"
-            conf.write_text(_MOSQUITTO_CONF.format(port=self.port) + "\n".join(self._lines) + "\n")
-            self._process = subprocess.Popen(  # noqa: ASYNC220, S603  # our own command line, returns at once
-                [mosquitto, "-c", str(conf)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            lines = [*self._lines, *(["user root"] if _must_stay_root() else [])]
+            conf.write_text(_MOSQUITTO_CONF.format(port=self.port) + "\n".join(lines) + "\n")
+            self._process = subprocess.Popen(  # noqa: S603  # our own command line
+                [mosquitto, "-c", str(conf)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                # A terminal's Ctrl-C is for us: the daemon says its farewell before the broker ends.
+                start_new_session=True,
             )
             self.name = "mosquitto"
         elif self._only != "mosquitto":
@@ -108,13 +138,16 @@ class LocalBroker:
             self.name = "iotcore"
         else:
             raise NoBroker("mosquitto is not installed")
-        await self._answering()
 
     async def stop(self) -> None:
         """End the broker; connections are cut."""
         if self._process is not None:
             self._process.terminate()
-            await asyncio.to_thread(self._process.wait)
+            try:
+                await asyncio.to_thread(self._process.wait, STOP_LIMIT)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                await asyncio.to_thread(self._process.wait)
             self._process = None
         if self._iotcore is not None:
             self._iotcore.stop()
@@ -150,18 +183,33 @@ class LocalBroker:
         conf = folder / "rumqttd.toml"
         conf.write_text(_RUMQTTD_CONF.format(port=self.port, port5=self.port5))
         self._iotcore = Broker(config_path=str(conf))
-        self._iotcore.start()
+        try:
+            self._iotcore.start()
+        except (OSError, RuntimeError) as error:
+            raise NoBroker(f"iotcore does not start: {error}") from error
 
     async def _answering(self) -> None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + START_LIMIT
         while True:
+            answers = False
             with suppress(OSError):
                 _, writer = await asyncio.open_connection("127.0.0.1", self.port)
                 writer.close()
-                return
+                answers = True
+            # Looked at even if somebody answers: it might be another program that was quicker.
             if self._process is not None and self._process.poll() is not None:
                 raise NoBroker(f"mosquitto ended with exit code {self._process.returncode}")
+            if answers:
+                return
             if loop.time() > deadline:
                 raise NoBroker(f"{self.name} does not answer on port {self.port}")
             await asyncio.sleep(0.01)
+
+
+def _must_stay_root() -> bool:
+    """Whether root cannot become user mosquitto, as in the user namespace of `unshare --map-root-user`."""
+    try:
+        return Path("/proc/self/setgroups").read_text().strip() == "deny"
+    except OSError:
+        return False  # not Linux

@@ -79,6 +79,7 @@ class Settings(TypedDict, total=False):
     single_zone: bool
     standby_answers: StandbyAnswers
     minute: float
+    any_line_end: bool
 
 
 def receiver(**settings: Unpack[Settings]) -> AvrSimulator:
@@ -105,6 +106,19 @@ async def test_only_cr_ends_a_command() -> None:
         assert await client.says("MU?", "SI?", end="\r\n") == ["MUOFF"]
         frames = [received.frame for received in simulator.ledger]
         assert frames == ["MU?", "SI?", "MNMEN?", "MU?", "\nSI?", "\nMNMEN?"]
+
+
+async def test_by_hand_lf_ends_a_command_too_and_is_sent() -> None:
+    async with talking(any_line_end=True, slot=SlotPolicy.MULTI) as (simulator, client):
+        client.writer.write(b"PW?\r")
+        assert await client.chunk() == b"PWON\r"
+        client.writer.write(b"MU?\nPW?\r\n\n")
+        assert await client.reader.readuntil(b"PWON\r\n") == b"MUOFF\r\nPWON\r\n"
+        program = await connect(simulator)
+        assert await program.says("SI?") == ["SITV"]
+        assert await client.chunk() == b"SITV\r\nMNMEN OFF\r\n"
+        assert [received.frame for received in simulator.ledger] == ["PW?", "MU?", "PW?", "SI?", "MNMEN?"]
+        await program.close()
 
 
 async def test_a_command_may_come_in_pieces_but_not_be_too_long() -> None:
@@ -441,6 +455,50 @@ async def test_lost_and_late_commands() -> None:
         await simulator.turn_knob(1)
         assert await client.says("PW?") == []
         assert simulator.connections_open == 1
+
+
+async def test_the_frames_of_an_answer_may_come_apart() -> None:
+    async with talking() as (simulator, client):
+        simulator.faults.frame_gap = 0.1
+        client.writer.write(b"MSMOVIE\rPW?\r")
+        assert await client.reader.readuntil(b"\r") == b"MSSTEREO\r"
+        assert await client.chunk(0.07) == b""
+        assert await client.reader.readuntil(b"\r") == b"MSDOLBY SURROUND\r"
+        await client.reader.readuntil(b"PWON\r")
+
+
+async def test_events_may_be_late_while_questions_are_answered() -> None:
+    async with talking() as (simulator, client):
+        await client.says("PW?")
+        simulator.faults.late_events = 0.12
+        await simulator.turn_knob(1)
+        assert await client.says("MV41", "MV?", "MUON", "MU?") == ["MV41", "MVMAX 98", "MUON"]
+        assert await client.hears(5) == ["MV505", "MVMAX 98", "MV41", "MVMAX 98", "MUON"]
+        await simulator.press_mute()
+        await simulator.power_off_hard()
+        assert await client.ended()
+        await simulator.power_on_hard()
+        again = await connect(simulator)
+        assert await again.says("MU?") == ["MUOFF"]
+        assert await again.chunk(0.2) == b"", "what was to be said before the plug was pulled is not"
+        await again.close()
+
+
+async def test_a_boot_without_reports() -> None:
+    async with talking() as (simulator, client):
+        simulator.faults.silent_boot = True
+        await client.says("PWSTANDBY")
+        assert await client.says("PWON", "MV?") == ["PWON", "ZMON"]
+        assert await client.chunk(0.3) == b""
+        assert await client.says("MV?", "SI?") == ["MV50", "MVMAX 98", "SITV"]
+
+
+async def test_a_model_without_mvmax() -> None:
+    async with talking() as (simulator, client):
+        simulator.faults.no_mvmax = True
+        assert await client.says("MV?", "MV60", "MVUP") == ["MV50", "MV60", "MV605"]
+        await client.says("PWSTANDBY", "PWON")
+        assert await client.hears(3) == ["MV605", "SITV", "MSSTEREO"]
 
 
 async def test_odd_frames() -> None:
