@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from sugartalkd.config_layers import fault_at, merged, take_out
 from sugartalkd.config_schema import Config, ReceiverConfig, ZoneConfig, is_section, known_at
-from sugartalkd.model import ZONE_ID
+from sugartalkd.model import RECEIVER_INPUT, ZONE_ID
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from sugartalkd.config_file import Document, Path_, Section, Tree
     from sugartalkd.errors import Fault
 
-_INPUT: Final = re.compile(r"[A-Z0-9](?:[A-Z0-9 /.+&-]{0,22}[A-Z0-9])?")
+_NO_INPUT_IN_ZONES: Final = re.compile(r"ON|OFF|UP|DOWN|[0-9]+|(?:MU|CV|SLP|STBY|QUICK|SMART|PS|HPF|HDA).*")
+"""What means something else after `Z2` and `Z3`, which have one prefix for everything (denon.md 1.6)."""
 _NO_NUMBER: Final = "is not a number"
 _NO_SECTION: Final = "is not a section with keys below it"
 _NO_TEXT: Final = "is not text"
@@ -155,7 +156,7 @@ def _crosswise(config: Config) -> Iterator[_Finding]:
     yield from _in_zones(config.zones)
     for zone, one in config.zones.items():
         yield from _in_zone(config, ("zones", zone), one)
-        yield from _in_inputs(("zones", zone, "inputs"), one.inputs)
+        yield from _in_inputs(("zones", zone, "inputs"), one.inputs, one.receiver_zone)
 
 
 def _in_topics(config: Config) -> Iterator[_Finding]:
@@ -225,13 +226,15 @@ def _in_zone(config: Config, where: Path_, one: ZoneConfig) -> Iterator[_Finding
         yield _Finding((*where, "max_volume"), message, (volume,))
 
 
-def _in_inputs(where: Path_, inputs: Mapping[str, str]) -> Iterator[_Finding]:
+def _in_inputs(where: Path_, inputs: Mapping[str, str], zone: str) -> Iterator[_Finding]:
     for shown, input_name in inputs.items():
-        if not _INPUT.fullmatch(input_name):
+        if not RECEIVER_INPUT.fullmatch(input_name):
             yield _Finding(
                 (*where, shown),
                 f"{input_name!r} is no input of a receiver; write it as the receiver does, such as SAT/CBL",
             )
+        elif zone != "main" and _NO_INPUT_IN_ZONES.fullmatch(input_name):
+            yield _Finding((*where, shown), f"{input_name!r} is another command in {zone}, no input")
     names = [shown.casefold() for shown in inputs]
     if len(set(names)) < len(names):
         yield _Finding(where, "has two names that differ only in case")

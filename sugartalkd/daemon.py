@@ -75,6 +75,8 @@ class Daemon:
         """Cancelled tasks whose successor waits for them: a receiver has one telnet session."""
         self._receivers: dict[ReceiverId, DenonReceiver] = {}
         self._addresses: dict[ReceiverId, frozenset[str]] = {}
+        self._looking_up: set[ReceiverId] = set()
+        """Receivers whose address is not known yet: until then nobody can say which player is inside."""
         self._heos: HeosSession | None = None
         self._players: tuple[FoundPlayer, ...] = ()
         self._end: asyncio.Future[End] | None = None
@@ -225,6 +227,7 @@ class Daemon:
         )
         self._receivers[receiver] = driver
         self._start(receiver_link(receiver), driver.run)
+        self._looking_up.add(receiver)
         self._start(f"address of {receiver}", lambda: self._look_up(receiver, one.host))
 
     async def _look_up(self, receiver: ReceiverId, host: str) -> None:
@@ -234,14 +237,17 @@ class Daemon:
             found: list[str] = []
             with suppress(OSError):
                 found = [str(one[4][0]) for one in await loop.getaddrinfo(host, None)]
-            if found and frozenset(found) != self._addresses.get(receiver):
-                self._addresses[receiver] = frozenset(found)
-                self._players_found(self._players)
+            before = None if receiver in self._looking_up else self._addresses.get(receiver)
+            self._looking_up.discard(receiver)
+            self._addresses[receiver] = frozenset(found) or before or frozenset()
+            if self._addresses[receiver] != before:
+                self.renew_zones()
             await asyncio.sleep(LOOK_UP_INTERVAL if found else HEALTH_INTERVAL)
 
     def _stop_receiver(self, receiver: ReceiverId) -> None:
         self._receivers.pop(receiver, None)
         self._addresses.pop(receiver, None)
+        self._looking_up.discard(receiver)
         self._cancel(receiver_link(receiver))
         self._cancel(f"address of {receiver}")
 
@@ -280,7 +286,8 @@ class Daemon:
 
     def renew_zones(self) -> None:
         """Make the zones what the roster says: new ones begin, vanished ones end, others go on."""
-        self.roster.found(self._players, self._addresses)
+        if self._loaded.config.zones or not self._looking_up:
+            self.roster.found(self._players, self._addresses)
         zones = {zone.id: zone for zone in self.roster.zones()}
         for gone in self._inboxes.keys() - zones.keys():
             self._cancel(f"{_ZONE_TASK}{gone}")
@@ -326,7 +333,7 @@ class Daemon:
         new = new.model_copy(update=fixed)
         self._loaded = replace(loaded, config=new)
         log.configure(new.log.level, new.log.format)
-        self.roster = self._make_roster(loaded)
+        self.roster = self._make_roster(self._loaded)
         if old.heos != new.heos:
             self._cancel("heos")
             self._heos = None

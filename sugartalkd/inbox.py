@@ -101,7 +101,8 @@ class Inbox:
 
     def renew(self, devices: ZoneDevices) -> None:
         """The zone is described anew: what waits goes to these devices, what has started ends as it began."""
-        self._devices = devices
+        if devices.parts != self._devices.parts:  # else those at hand know what was sent last
+            self._devices = devices
 
     def submit(
         self,

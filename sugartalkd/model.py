@@ -26,6 +26,9 @@ PlayerKey = NewType("PlayerKey", str)
 
 HEOS_LINK: Final = LinkId("heos")
 ZONE_ID: Final = re.compile(r"[a-z0-9_-]{1,64}")
+RECEIVER_INPUT: Final = re.compile(r"[A-Z0-9](?:[A-Z0-9 /.+&-]{0,22}[A-Z0-9])?")
+"""A receiver's own name of an input. Models have some that no list has, and a configuration may name them:
+a line end, a question mark or a small letter never."""
 
 
 def receiver_link(receiver: ReceiverId) -> LinkId:

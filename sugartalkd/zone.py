@@ -105,6 +105,11 @@ class ZoneDevices:
         self._targets: dict[str, Target] = {}
         """What was sent last, by attribute: what the next step adds to and the next toggle turns over."""
 
+    @property
+    def parts(self) -> object:
+        """What makes these the same devices as others."""
+        return self.zone, self._player, self._receiver
+
     def check(self, command: ZoneCommand) -> None:
         """Refuse what this zone can never carry out, before anything moves."""
         if isinstance(command, SetMany):
@@ -243,7 +248,11 @@ class ZoneDevices:
         match verb:
             case Verb.PLAY | Verb.PAUSE | Verb.STOP:
                 self._aim(Capability.TRANSPORT, verb is Verb.PLAY, confirmed=False)
-                await {Verb.PLAY: player.play, Verb.PAUSE: player.pause, Verb.STOP: player.stop}[verb]()
+                try:
+                    await {Verb.PLAY: player.play, Verb.PAUSE: player.pause, Verb.STOP: player.stop}[verb]()
+                except SugartalkError:
+                    self.release(Capability.TRANSPORT, self.aimed(Capability.TRANSPORT))
+                    raise
             case Verb.NEXT:
                 await player.next()
             case Verb.PREVIOUS:

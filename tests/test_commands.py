@@ -87,6 +87,25 @@ async def test_two_toggles_are_two(house: House, watcher: Watcher, zone: str) ->
         assert [one for one in house.frames("MU") if one != "MU?"] == ["MUON", "MUOFF", "MUON", "MUOFF"]
 
 
+async def test_a_refused_verb_is_no_base_for_a_toggle(house: House, watcher: Watcher) -> None:
+    house.heos.faults.fail("player/set_play_state", 14)
+    assert (await watcher.ask("kitchen/command", "play"))["error_code"] == "heos_error"
+    assert (await watcher.ask("kitchen/play", {"url": "http://127.0.0.1/a.mp3"}))["status"] == "ok"
+    await watcher.wait("kitchen/state", "playing")
+    house.heos.faults.fail("player/set_play_state", 14)
+    assert (await watcher.ask("kitchen/command", "pause"))["error_code"] == "heos_error"
+    assert (await watcher.ask("kitchen/command", "toggle"))["status"] == "ok"
+    assert house.heos.received("player/set_play_state")[-1].arguments["state"] == "pause"
+
+
+async def test_a_changed_player_list_forgets_no_target(house: House, watcher: Watcher) -> None:
+    house.heos.faults.late_events = 0.6
+    assert (await watcher.ask("kitchen/command", "mute_toggle"))["status"] == "ok"
+    house.daemon.renew_zones()
+    assert (await watcher.ask("kitchen/command", "mute_toggle"))["status"] == "ok"
+    assert [one.arguments["state"] for one in house.heos.received("player/set_mute")] == ["on", "off"]
+
+
 async def test_a_step_counts_from_what_the_knob_says(house: House, watcher: Watcher) -> None:
     assert (await watcher.ask("living_room/volume/set", "30"))["status"] == "ok"
     await house.avr.turn_knob(20)

@@ -613,3 +613,15 @@ def test_changes_are_json(tmp_path: Path) -> None:
     ):
         with pytest.raises(ConfigurationFault, match=said):
             changed(new, changes)
+
+
+@pytest.mark.parametrize("name", ["ON", "50", "QUICK1", "MUON"])
+def test_in_zone_2_some_names_are_other_commands(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(
+        "receivers: {denon: {host: 127.0.0.1}}\n"
+        f"zones:\n  den: {{receiver: denon, receiver_zone: zone2, inputs: {{Foo: '{name}'}}}}\n"
+    )
+    with pytest.raises(ConfigurationFault) as fault:
+        load(file, {})
+    assert [one.path for one in fault.value.faults] == ["zones.den.inputs.Foo"]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias, assert_never
 
-from sugartalkd.model import ReceiverZone
+from sugartalkd.model import RECEIVER_INPUT, ReceiverZone
 
 MAIN: Final = ReceiverZone.MAIN
 
@@ -117,8 +117,6 @@ FOLLOWS_MAIN: Final = "SOURCE"
 LOUDEST: Final = 196
 LONGEST_SLEEP: Final = 120
 
-# Models have inputs that no list has; a configuration may name them, a line end or a small letter never.
-_INPUT: Final = re.compile(r"[A-Z0-9](?:[A-Z0-9 /.+&-]{0,22}[A-Z0-9])?")
 # Zone 2 and 3 have one prefix for power, volume, input and more (`Z2QUICK1`, `Z2CVFL 50`): only a name
 # from a list is an input there. Spotify can be reported though it cannot be selected.
 _HEARD_IN_ZONES: Final = frozenset((*INPUTS, *OTHER_INPUTS, FOLLOWS_MAIN, "USB", "SPOTIFY"))
@@ -266,7 +264,7 @@ def encode(change: Change) -> str:
 
 
 def _input(name: str) -> str:
-    if not _INPUT.fullmatch(name):
+    if not RECEIVER_INPUT.fullmatch(name):
         raise ValueError(f"{name!r} cannot be the name of an input")
     return name
 

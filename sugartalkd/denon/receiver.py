@@ -465,15 +465,15 @@ class DenonReceiver:
         return self._pending[subject_of(pending.wanted)] == [pending]
 
 
+@dataclass(frozen=True, slots=True)
 class ReceiverControl:
     """What can be asked of one zone of a receiver. Each setter returns once its command is on the wire.
 
     The future it returns is the confirmation: NotConfirmed, Superseded or ReceiverOffline if there is none.
     """
 
-    def __init__(self, receiver: DenonReceiver, zone: ReceiverZone) -> None:
-        self._receiver = receiver
-        self._zone = zone
+    _receiver: DenonReceiver
+    _zone: ReceiverZone
 
     async def set_power(self, on: bool) -> asyncio.Future[None]:
         return await self._receiver.set(ZonePower(on, self._zone))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -51,12 +51,12 @@ class System(Protocol):
     def changed(self, known: Known) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
 class PlayerControl:
     """Commands to one player; each returns when the device has answered that it did it."""
 
-    def __init__(self, system: System, key: PlayerKey) -> None:
-        self._system = system
-        self._key = key
+    _system: System
+    _key: PlayerKey
 
     async def set_volume(self, level: int) -> None:
         """0…100."""

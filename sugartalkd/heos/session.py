@@ -88,6 +88,7 @@ class HeosSession:
         self._by_pid: dict[int, Known] = {}
         self._told: tuple[FoundPlayer, ...] = ()
         self._beside: set[asyncio.Task[None]] = set()
+        self._closing: set[asyncio.Task[None]] = set()
         self._lost_at = time.monotonic()
         self._short_sessions = 0
         self.account: str | None = None
@@ -108,11 +109,9 @@ class HeosSession:
         finally:
             self._book.close()
             self._leave()
-            running = list(self._beside)
-            for task in running:
-                if not task.get_name().endswith("close"):
-                    task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+            for task in self._beside:
+                task.cancel()
+            await asyncio.gather(*self._beside, *self._closing, return_exceptions=True)
 
     # -- for players ---------------------------------------------------------------------------------
 
@@ -378,12 +377,17 @@ class HeosSession:
 
     def _discard(self, heos: Heos) -> None:
         """Close a connection without waiting for it; `run` waits at its end."""
-        self._aside(close(heos), "heos close")
+        self._own(close(heos), "heos close", self._closing)
 
     def _aside(self, work: Coroutine[None, None, None], name: str) -> None:
+        """Run something beside the session; `run` ends it."""
+        self._own(work, name, self._beside)
+
+    @staticmethod
+    def _own(work: Coroutine[None, None, None], name: str, owner: set[asyncio.Task[None]]) -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)
-        self._beside.add(task)
-        task.add_done_callback(self._beside.discard)
+        owner.add(task)
+        task.add_done_callback(owner.discard)
 
 
 def _reason(error: BaseException, host: str) -> str:
