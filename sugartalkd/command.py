@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
-    from sugartalkd.model import Repeat, Track, ZoneId
+    from sugartalkd.model import Enqueue, Repeat, SettingValue, Track, ZoneId
+
+
+@dataclass(frozen=True, slots=True)
+class SecretText:
+    """A secret that shows itself only to who asks for it by name."""
+
+    reveal: str = field(repr=False)
 
 
 class Toggle(Enum):
@@ -103,6 +110,92 @@ class SetShuffle:
 
 
 @dataclass(frozen=True, slots=True)
+class SetSetting:
+    """A receiver setting of the closed list, checked against its kind."""
+
+    name: str
+    value: SettingValue | Toggle
+
+
+@dataclass(frozen=True, slots=True)
+class SetGroupVolume:
+    """0…100, on the leader of a group."""
+
+    level: float
+
+
+class GroupChange(Enum):
+    """What becomes of a group."""
+
+    SET = "set"
+    """This zone leads exactly these; none of them: it plays alone."""
+    ADD = "add"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeGroup:
+    change: GroupChange
+    zones: tuple[ZoneId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClearQueue:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class JumpInQueue:
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveFromQueue:
+    indices: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MoveInQueue:
+    origin: int
+    target: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlayMedia:
+    """Something that was browsed or found, by its `media_id`."""
+
+    media_id: str
+    enqueue: Enqueue
+    shuffle: bool | None = None
+    volume: VolumeChange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlayFavorite:
+    """A favourite by name, or by its number from 1 as in the HEOS app."""
+
+    wished: str | int
+    volume: VolumeChange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlayPlaylist:
+    """A playlist by name, case ignored."""
+
+    name: str
+    enqueue: Enqueue
+    shuffle: bool | None = None
+    volume: VolumeChange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SendRaw:
+    """One receiver command, printable ASCII without CR."""
+
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
 class Press:
     verb: Verb
 
@@ -168,6 +261,60 @@ class SetConfig:
 @dataclass(frozen=True, slots=True)
 class ForgetZone:
     zone: ZoneId
+
+
+@dataclass(frozen=True, slots=True)
+class HeosSources:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class HeosBrowse:
+    """`source` is a source's name, number or media_id; `container` a media_id inside it."""
+
+    source: str | None
+    container: str | None
+    limit: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeosSearch:
+    """`criteria` is one of the source's, by name or number; `None` its first."""
+
+    source: str
+    query: str
+    criteria: str | None
+    limit: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeosFavorites:
+    limit: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeosPlaylists:
+    limit: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeosSignIn:
+    username: str
+    password: SecretText
+
+
+@dataclass(frozen=True, slots=True)
+class HeosSignOut:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class HeosReboot:
+    pass
 
 
 BridgeCommand: TypeAlias = Ping | SetLogLevel | Restart | GetConfig | SetConfig | ForgetZone

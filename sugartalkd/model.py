@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NewType, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
 T = TypeVar("T")
 
+SettingValue: TypeAlias = bool | float | str
+"""A receiver setting: on or off, a number (dB, ms, min), or one of its words."""
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 Object: TypeAlias = "dict[str, Json]"
 
@@ -104,6 +106,16 @@ class ReceiverZone(StrEnum):
     ZONE3 = "zone3"
 
 
+class Enqueue(StrEnum):
+    """Where what is played goes in the queue."""
+
+    REPLACE = "replace"
+    NOW = "now"
+    """Insert it behind the present track and play it."""
+    NEXT = "next"
+    END = "end"
+
+
 class Owner(StrEnum):
     """Which side of a zone its volume and mute belong to."""
 
@@ -148,6 +160,9 @@ class Capability(StrEnum):
     TRANSPORT = "transport"
     REPEAT = "repeat"
     SHUFFLE = "shuffle"
+    QUEUE = "queue"
+    GROUP = "group"
+    SETTINGS = "settings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +182,8 @@ class Zone:
     max_volume: float | None = None
     inputs: tuple[Input, ...] = ()
     sound_modes: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    """The receiver settings that this zone's receiver has been heard to know."""
     capabilities: frozenset[Capability] = frozenset()
     configured: bool = False
 
@@ -205,6 +222,10 @@ class ReceiverState:
     sound_mode: str | None = None
     sleep: int | None = None
     """Minutes left, 0 = off."""
+    settings: Mapping[str, SettingValue] = field(default_factory=dict[str, SettingValue])
+    """Those heard, by the contract's name."""
+    media: Track | None = None
+    """What it says of its own network and tuner sources."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +244,60 @@ class Track:
     source_name: str | None = None
     media_id: str | None = None
     station: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueItem:
+    """One item of a queue; `duration` in seconds."""
+
+    media_id: str | None
+    title: str | None
+    artist: str | None = None
+    album: str | None = None
+    duration: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """What is queued: at most 200 items around the present one, the first of them at `offset`."""
+
+    length: int
+    offset: int = 0
+    items: tuple[QueueItem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlayerGroup:
+    """Players that play together; `members` has the leader first."""
+
+    leader: PlayerKey
+    members: tuple[PlayerKey, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something to browse or to play: an album, a track, a station, an input, a folder."""
+
+    media_id: str | None
+    """What `play` and `browse` take; `None` for what can be neither played nor opened."""
+    type: str
+    """`artist`, `album`, `track`, `playlist`, `station`, `input`, `folder`, `source`."""
+    title: str
+    artist: str | None = None
+    album: str | None = None
+    year: int | None = None
+    duration: int | None = None
+    track_number: int | None = None
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a longer list: `items` from `offset` on, of `total`."""
+
+    items: tuple[Item, ...]
+    total: int
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +323,13 @@ class PlayerState:
     """The position at the last start, seek, pause or resume."""
     progress: int | None = None
     """Seconds; renewed at most every 10 s while playing."""
+    queue: Queue | None = None
+    queue_index: int | None = None
+    """Which item of the queue plays; `None` while something else does."""
+    group: PlayerGroup | None = None
+    """The group it is in; `None` while it plays alone."""
+    group_volume: float | None = None
+    """0…100, of the group that it leads."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,12 +198,16 @@ class ZoneDevices:
         match capability:
             case Capability.VOLUME | Capability.MUTE:
                 return Lane.RECEIVER if self.zone.owner is Owner.RECEIVER else Lane.PLAYER
-            case Capability.POWER | Capability.INPUT | Capability.SOUND_MODE | Capability.SLEEP:
+            case (
+                Capability.POWER
+                | Capability.INPUT
+                | Capability.SOUND_MODE
+                | Capability.SLEEP
+                | Capability.SETTINGS
+            ):
                 return Lane.RECEIVER
-            case Capability.TRANSPORT | Capability.REPEAT | Capability.SHUFFLE:
-                return Lane.PLAYER
             case _:
-                assert_never(capability)
+                return Lane.PLAYER
 
     async def start(self, command: ZoneCommand, data: Object) -> Confirmation | None:
         """Send one command to its device; what comes back is still to be confirmed, `None` is done."""
