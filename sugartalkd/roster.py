@@ -356,8 +356,8 @@ class Roster:
             None if max_volume is None else float(max_volume),
             () if receiver is None else self._all_inputs(names or {}, receiver_zone),
             self._sound_modes if Capability.SOUND_MODE in capabilities else (),
-            frozenset(capabilities),
-            configured,
+            capabilities=frozenset(capabilities),
+            configured=configured,
         )
 
     def _all_inputs(self, names: Mapping[str, str], zone: ReceiverZone) -> tuple[Input, ...]:
