@@ -9,7 +9,7 @@ from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from sugartalkd import log
+from sugartalkd import log, room_file
 from sugartalkd.bridge import Desk
 from sugartalkd.config import ConfigurationFault, load
 from sugartalkd.health import Health
@@ -20,18 +20,21 @@ from sugartalkd.mqtt.broker import Broker
 from sugartalkd.mqtt.publisher import Publisher
 from sugartalkd.mqtt.reception import Reception
 from sugartalkd.notify import Notify
+from sugartalkd.room_file import Rooms
 from sugartalkd.roster import Roster
 from sugartalkd.state import StateStore, now
 from sugartalkd.topics import bridge
-from sugartalkd.topics.zone_state import stamp
+from sugartalkd.topics.payload import stamp
 from sugartalkd.zone import ZoneDevices
 
 if TYPE_CHECKING:
+    from sugartalkd.bridge import HeosSystem
     from sugartalkd.config import Config, Loaded
     from sugartalkd.denon.receiver import DenonReceiver
     from sugartalkd.heos.session import HeosSession
-    from sugartalkd.model import FoundPlayer, Object, Zone, ZoneId, ZoneState
+    from sugartalkd.model import FoundPlayer, Object, PlayerKey, Zone, ZoneId, ZoneState
     from sugartalkd.state import ZoneReport
+    from sugartalkd.zone import Player
 
 _log = get_logger(__name__)
 
@@ -70,6 +73,8 @@ class Daemon:
         base = config.mqtt.base_topic
         self.store = StateStore()
         self._inboxes: dict[ZoneId, Inbox] = {}
+        self._rooms = Rooms(loaded.state_folder / room_file.FILE, self.store)
+        self._desk = Desk(self)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ending: dict[str, asyncio.Task[None]] = {}
         """Cancelled tasks whose successor waits for them: a receiver has one telnet session."""
@@ -86,7 +91,7 @@ class Daemon:
             base,
             config.homeassistant.prefix,
             self._inboxes,
-            Desk(self),
+            self._desk,
             self._publisher,
             allow_admin=lambda: self._loaded.config.allow_admin,
         )
@@ -104,6 +109,10 @@ class Daemon:
     def loaded(self) -> Loaded:
         return self._loaded
 
+    @property
+    def heos(self) -> HeosSystem | None:
+        return self._heos
+
     # -- one run -------------------------------------------------------------------------------------
 
     async def run(self) -> End:
@@ -115,6 +124,7 @@ class Daemon:
                 self._start_links(self._loaded.config)
                 self.renew_zones()
                 self._start("broker", lambda: self._broker.run(self._publisher.run))
+                self._start("desk", self._desk.run)
                 self._start("health", self._report_health)
                 self._start("settle", self._settle)
                 self._start("watchdog", self._feed_watchdog)
@@ -142,7 +152,8 @@ class Daemon:
 
     async def _stop_all(self) -> None:
         """Zones first: what they still have to answer goes out before the broker is left."""
-        zones = [self._tasks.pop(name) for name in list(self._tasks) if name.startswith(_ZONE_TASK)]
+        first = (name for name in list(self._tasks) if name.startswith(_ZONE_TASK) or name == "desk")
+        zones = [self._tasks.pop(name) for name in first]
         await _cancelled(zones, ZONES_STOP_LIMIT)
         await _cancelled([*self._tasks.values(), *zones], STOP_LIMIT)
 
@@ -282,6 +293,8 @@ class Daemon:
         forgotten = self.roster.forget(zone)
         self._players = tuple(player for player in self._players if player.key not in forgotten)
         self.renew_zones()
+        if zone not in self._inboxes:
+            self._rooms.forget(zone)
         return bool(forgotten)
 
     def renew_zones(self) -> None:
@@ -309,7 +322,11 @@ class Daemon:
         receiver = None
         if zone.receiver is not None:
             receiver = self._receivers[zone.receiver].zone(zone.receiver_zone)
-        return ZoneDevices(zone, self.store, player, receiver)
+        room = self._rooms.room(zone.id)
+        return ZoneDevices(zone, self.store, room, player, receiver, self._player_of)
+
+    def _player_of(self, key: PlayerKey) -> Player | None:
+        return None if self._heos is None else self._heos.player(key)
 
     # -- configuration -------------------------------------------------------------------------------
 

@@ -333,12 +333,46 @@ class PlayerState:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit of the volume that holds for a while; no value is no limit."""
+
+    value: float | None
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KeptState:
+    """What the daemon itself keeps for a zone."""
+
+    sleep: int | None = None
+    """Minutes left of the daemon's own timer."""
+    limit: Limit | None = None
+    snapshots: tuple[str, ...] = ()
+
+
+NOTHING_KEPT: Final = KeptState()
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneGroup:
+    """Zones that play together; `members` has the leader first; players without zone are left out."""
+
+    leader: ZoneId | None = None
+    members: tuple[ZoneId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class NowPlaying:
     """A zone's track together with what the zone does with it."""
 
     state: Playback | None
     track: Track
     anchor: Position | None = None
+    index: int | None = None
+    """Which item of the queue this is."""
+    queue: Queue | None = None
+    next: QueueItem | None = None
+    """What follows, where that is known."""
 
 
 NOTHING: Final = Track()
@@ -359,6 +393,9 @@ class ZoneState:
     receiver_settled: bool = False
     player_settled: bool = False
     """The link has answered or failed since the start, or had 10 s to do so; `True` where there is none."""
+    kept: KeptState = NOTHING_KEPT
+    group: ZoneGroup | None = None
+    """`None` where it is not known."""
 
     @property
     def receiver_up(self) -> ReceiverState | None:
@@ -402,6 +439,18 @@ class ZoneState:
         return self.from_player(lambda part: part.mute)
 
     @property
+    def max_volume(self) -> float | None:
+        """What commands stop at now: the limit of the moment, else the configured one."""
+        return self.zone.max_volume if self.kept.limit is None else self.kept.limit.value
+
+    @property
+    def sleep(self) -> int | Unheard | None:
+        """Minutes until the zone falls asleep, by the daemon's own timer or the receiver's; 0 = never."""
+        if self.kept.sleep is not None:
+            return self.kept.sleep
+        return 0 if self.zone.receiver is None else self.from_receiver(lambda part: part.sleep)
+
+    @property
     def input(self) -> str | Unheard | None:
         """The input in the zone's own words."""
         return self.from_receiver(
@@ -433,13 +482,29 @@ class ZoneState:
             )
         player = self.player_up
         if state in {Playback.PLAYING, Playback.PAUSED} and player is not None:
-            return NowPlaying(state, player.track or NOTHING, player.anchor)
+            return NowPlaying(
+                state,
+                player.track or NOTHING,
+                player.anchor,
+                player.queue_index,
+                player.queue,
+                _following(player),
+            )
         return NowPlaying(state, NOTHING)
 
     @property
     def waiting(self) -> bool:
         """Whether a merged value would be a guess: a link of the zone has not had its chance yet."""
         return not (self.receiver_settled and self.player_settled)
+
+
+def _following(player: PlayerState) -> QueueItem | None:
+    """The item behind the present one; a player that shuffles does not tell."""
+    queue, index = player.queue, player.queue_index
+    if queue is None or index is None or player.shuffle or player.repeat is Repeat.ONE:
+        return None
+    place = index + 1 - queue.offset
+    return queue.items[place] if 0 <= place < len(queue.items) else None
 
 
 def slug(name: str) -> str:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from sugartalkd.model import (
     HEOS_LINK,
+    NOTHING_KEPT,
+    KeptState,
     LinkId,
     LinkState,
     LinkWord,
@@ -52,6 +54,7 @@ class StateStore:
         self._links: dict[LinkId, LinkState] = {}
         self._receivers: dict[tuple[ReceiverId, ReceiverZone], ReceiverState] = {}
         self._players: dict[PlayerKey, PlayerState] = {}
+        self._kept: dict[ZoneId, KeptState] = {}
         self._tried: set[LinkId] = set()
         self._listeners: list[Listener] = []
 
@@ -111,6 +114,12 @@ class StateStore:
             if old.zone.player == player:
                 self._renew(old.zone)
 
+    def put_kept(self, zone: ZoneId, state: KeptState) -> None:
+        """What the daemon itself keeps for a zone, whether it exists already or not."""
+        self._kept[zone] = state
+        if (old := self._zones.get(zone)) is not None:
+            self._renew(old.zone)
+
     def put_link(self, link: LinkId, state: LinkState | None) -> None:
         """A link's state; `None` when it is no longer configured."""
         old = self._links.get(link)
@@ -163,7 +172,16 @@ class StateStore:
             player = self._players.get(zone.player)
             player_word = self._word(HEOS_LINK)
             player_settled = HEOS_LINK in self._tried or player is not None
-        return ZoneState(zone, receiver, player, receiver_word, player_word, receiver_settled, player_settled)
+        return ZoneState(
+            zone,
+            receiver,
+            player,
+            receiver_word,
+            player_word,
+            receiver_settled,
+            player_settled,
+            self._kept.get(zone.id, NOTHING_KEPT),
+        )
 
     def _word(self, link: LinkId) -> LinkWord:
         state = self._links.get(link)

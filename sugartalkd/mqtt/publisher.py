@@ -26,8 +26,8 @@ from sugartalkd.model import (
 from sugartalkd.mqtt.broker import Connection, Outgoing
 from sugartalkd.state import now
 from sugartalkd.topics import EVENTS, STATES, SUBSCRIPTIONS, bridge
-from sugartalkd.topics.payload import encode, plain_number
-from sugartalkd.topics.zone_state import snapshot, stamp
+from sugartalkd.topics.payload import encode, plain_number, stamp
+from sugartalkd.topics.zone_state import snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
