@@ -234,7 +234,12 @@ class Daemon:
             ReceiverZone(zone.receiver_zone) for zone in config.zones.values() if zone.receiver == receiver
         }
         driver = DenonReceiver(
-            receiver, one.host, one.port, self.store, frozenset(wanted or {ReceiverZone.MAIN})
+            receiver,
+            one.host,
+            one.port,
+            self.store,
+            frozenset(wanted or {ReceiverZone.MAIN}),
+            share=one.share_at,
         )
         self._receivers[receiver] = driver
         self._start(receiver_link(receiver), driver.run)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar, assert_never
 
-from sugartalkd.denon.link import Link, Session
+from sugartalkd.denon.link import Link
 from sugartalkd.denon.protocol import (
     FOLLOWS_MAIN,
     MAIN,
@@ -26,6 +26,7 @@ from sugartalkd.denon.protocol import (
     question,
     subject_of,
 )
+from sugartalkd.denon.share import Share
 from sugartalkd.errors import (
     NotConfirmed,
     ReceiverOffline,
@@ -40,6 +41,7 @@ from sugartalkd.state import LinkBook
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from sugartalkd.denon.session import Session
     from sugartalkd.model import ReceiverId
     from sugartalkd.state import StateStore
 
@@ -106,13 +108,15 @@ class DenonReceiver:
         confirm_after: float = 1.0,
         idle: float = 20.0,
         probe: float = 5.0,
+        share: tuple[str, int] | None = None,
     ) -> None:
         self._receiver = receiver
         self._store = store
         self._zones = tuple(zone for zone in ReceiverZone if zone in zones)
         self._confirm_after = confirm_after
         book = LinkBook(store, receiver_link(receiver), host)
-        self._link = Link(host, port, book, self, pacing=pacing, idle=idle, probe=probe)
+        shared = None if share is None else Share(receiver, *share)
+        self._link = Link(host, port, book, self, pacing=pacing, idle=idle, probe=probe, share=shared)
         self._known: dict[Subject, Change] = {}
         self._pending: dict[Subject, list[_Pending]] = {}
         self._speaks_zm: bool | None = None
