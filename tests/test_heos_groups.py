@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from sugartalkd.errors import HeosFailed, HeosOffline, NotConfirmed, Unsupported
+from sugartalkd.heos import translate
 from sugartalkd.heos.session import HeosSession
 from sugartalkd.model import (
     HEOS_LINK,
@@ -315,18 +316,14 @@ async def test_a_group_outlives_its_leaders_pid(address: str) -> None:
         await until(lambda: one.group_volume(LIVING) == 33)
 
 
-@pytest.mark.parametrize("fault", ["refused", "silent", "no list"])
+@pytest.mark.parametrize("fault", ["refused", "silent"])
 async def test_groups_that_are_not_told_are_not_made_up(address: str, fault: str) -> None:
     def prepare(heos: HeosSimulator) -> None:
         heos.set_group([LIVING, BATH])
         if fault == "refused":
             heos.faults.fail("group/get_groups", 13, None)
-        elif fault == "silent":
-            heos.faults.under_process_never.add("group/get_groups")
         else:
-            heos.faults.distort_answer = lambda command, answer: (  # type: ignore[method-assign]
-                setattr(answer, "payload", {"odd": 1}) if command == "group/get_groups" else None
-            )
+            heos.faults.under_process_never.add("group/get_groups")
 
     async with home(address, prepare) as one:
         assert one.store.links[HEOS_LINK].word is LinkWord.ONLINE
@@ -336,6 +333,23 @@ async def test_groups_that_are_not_told_are_not_made_up(address: str, fault: str
         one.heos.faults.failures.clear()
         one.heos.faults.under_process_never.clear()
         await until(lambda: one.groups() == [together(LIVING, BATH), ALONE, together(LIVING, BATH)], 6)
+
+
+async def test_an_odd_group_costs_nobody_else_his(address: str) -> None:
+    def prepare(heos: HeosSimulator) -> None:
+        heos.set_group([LIVING, BATH])
+        heos.faults.odd_groups = True
+
+    async with home(address, prepare) as one:
+        await until(lambda: one.groups() == [together(LIVING, BATH), ALONE, together(LIVING, BATH)])
+
+
+def test_what_is_no_list_of_groups_is_no_answer() -> None:
+    with pytest.raises(TypeError):
+        translate.listed_groups({"groups": []})
+    assert translate.listed_groups(None) == ()
+    led_by_gid = {"gid": "5", "players": [{"pid": 6}, {"pid": "5"}]}
+    assert translate.listed_groups([led_by_gid]) == (translate.ListedGroup(5, 5, (5, 6)),)
 
 
 async def test_a_group_volume_that_is_refused_is_asked_again(address: str) -> None:
