@@ -275,6 +275,17 @@ class PlayerGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class ZoneGroup:
+    """Zones that play together; `members` has the leader first, players without a zone are left out.
+
+    A zone that plays alone has no leader and no members.
+    """
+
+    leader: ZoneId | None = None
+    members: tuple[ZoneId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """Something to browse or to play: an album, a track, a station, an input, a folder."""
 
@@ -393,9 +404,9 @@ class ZoneState:
     receiver_settled: bool = False
     player_settled: bool = False
     """The link has answered or failed since the start, or had 10 s to do so; `True` where there is none."""
-    kept: KeptState = NOTHING_KEPT
     group: ZoneGroup | None = None
-    """`None` where it is not known."""
+    """Who plays along; `None` without a player, while that is away, and until the groups have been heard."""
+    kept: KeptState = NOTHING_KEPT
 
     @property
     def receiver_up(self) -> ReceiverState | None:

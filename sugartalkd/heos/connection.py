@@ -80,6 +80,16 @@ def has_ended(error: CommandFailedError) -> bool:
     return error.error_id == _GONE
 
 
+def let_go() -> None:
+    """Raise the cancellation that `asyncio.wait_for` loses on Python 3.11 if the reply comes with it.
+
+    pyheos waits for every reply with it, and whoever was cancelled would go on and hold up the stop.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 async def close(heos: Heos) -> None:
     """Disconnect under a limit; what goes wrong there does not matter any more."""
     with suppress(HeosError, OSError, TimeoutError):
@@ -113,7 +123,8 @@ class CommandConnection:
                 raise Moved
             heos = await self._open()
             try:
-                return await operation(heos)
+                result = await operation(heos)
+                let_go()
             except CommandFailedError as error:
                 if has_ended(error):
                     self._drop()
@@ -127,6 +138,7 @@ class CommandConnection:
             except asyncio.CancelledError:
                 self._drop()
                 raise
+            return result
 
     def close(self) -> None:
         """End for good: calls that still wait for their turn raise Moved."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from pyheos import CommandError, CommandFailedError, ConnectionState, HeosOptions, HeosPlayer, const
 from pyheos import command as words
 from pyheos.message import HeosCommand
 
-from sugartalkd.heos.connection import UNREADABLE, Quiet, has_ended
+from sugartalkd.heos.connection import UNREADABLE, Quiet, has_ended, let_go
 from sugartalkd.heos.known import MEDIA_READING
 from sugartalkd.log import get_logger
 
@@ -46,6 +46,8 @@ class Follower(Protocol):
     def changed(self, known: Known) -> None: ...
     def reported(self, known: Known, error: str) -> None: ...
     def account_changed(self, name: str | None) -> None: ...
+    def groups_changed(self) -> None: ...
+    def group_volume_told(self, gid: int, level: int) -> None: ...
 
 
 class Events(Quiet):
@@ -64,6 +66,9 @@ class Events(Quiet):
         self.stale = False
         """The players are others than those listed."""
         self._reading: set[Known] = set()
+        connection = cast("Any", self._connection)
+        self._debounce = connection._debounce_on_event  # noqa: SLF001
+        connection._debounce_on_event = self._take_event  # noqa: SLF001
 
     async def _on_disconnected(self, from_error: bool) -> None:
         await super()._on_disconnected(from_error)
@@ -106,6 +111,7 @@ class Events(Quiet):
             began = time.monotonic()
             try:
                 await self.heart_beat()
+                let_go()
             except CommandFailedError as error:
                 if has_ended(error):
                     break
@@ -139,15 +145,26 @@ class Events(Quiet):
         except UNREADABLE as error:
             _log.warning("an event cannot be read", heos_event=event.command, error=repr(error))
 
+    def _take_event(self, event: HeosMessage) -> None:
+        """Pyheos holds a change of groups back for 1 s, longer than a burst of them lasts."""
+        if event.command == const.EVENT_GROUPS_CHANGED:
+            self._follower.groups_changed()
+        else:
+            self._debounce(event)
+
     async def _on_event_heos(self, event: HeosMessage) -> None:
         if event.command == const.EVENT_USER_CHANGED:
             self._follower.account_changed(event.message.get(words.ATTR_USER_NAME))
-        elif event.command in {const.EVENT_PLAYERS_CHANGED, const.EVENT_GROUPS_CHANGED}:
+        elif event.command == const.EVENT_PLAYERS_CHANGED:
             self.stale = True
             self.over.set()
 
     async def _on_event_group(self, event: HeosMessage) -> None:
-        """Groups are not followed yet."""
+        try:
+            gid = event.get_message_value_int(words.ATTR_GROUP_ID)
+            self._follower.group_volume_told(gid, event.get_message_value_int(words.ATTR_LEVEL))
+        except UNREADABLE as error:
+            _log.warning("an event cannot be read", heos_event=event.command, error=repr(error))
 
     # -- inside --------------------------------------------------------------------------------------
 
@@ -195,6 +212,7 @@ async def patiently(question: Callable[[], Awaitable[object]]) -> None:
     for number in range(BUSY_TRIES):
         try:
             await question()
+            let_go()
         except CommandFailedError as error:
             if has_ended(error):
                 raise CommandError(error.command, "the connection was closed") from None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pyheos.message import HeosMessage
 
-    from sugartalkd.model import FoundPlayer, Track
+    from sugartalkd.model import FoundPlayer, PlayerGroup, Track
 
 MODE_HOLDS: Final = 1.0
 """Seconds for which a play mode just sent counts as the present one: its events may come later."""
@@ -107,6 +107,11 @@ class Known:
     """What is known of it on the present connection."""
     read: bool = False
     """Whether it has been asked for everything: only then it is shown."""
+    group: PlayerGroup | None = None
+    """The group it is in, and of that group, if it leads it, the volume 0…100."""
+    group_volume: float | None = None
+    _doubted: set[Value] = field(default_factory=set[Value])
+    """What has to be asked again, and stands meanwhile."""
     _timeline: Timeline = field(default_factory=Timeline)
     _events: Counter[Value] = field(default_factory=Counter[Value])
     """How often an event has told each value: a reply that an event overtook is old."""
@@ -131,6 +136,7 @@ class Known:
     def leave(self) -> None:
         """The system does not list it, or is gone itself."""
         self.player = None
+        self.group = self.group_volume = None
         self.forget()
 
     def forget(self) -> None:
@@ -141,7 +147,12 @@ class Known:
     @property
     def missing(self) -> list[Reading]:
         """What has to be asked still."""
-        return [reading for reading in READINGS if not self.heard.issuperset(reading.values)]
+        sure = self.heard - self._doubted
+        return [reading for reading in READINGS if not sure.issuperset(reading.values)]
+
+    def doubt(self) -> None:
+        """It follows another leader, or none: no event need tell what it does now (heos.md 5)."""
+        self._doubted |= self.heard - {Value.VOLUME, Value.MUTE}
 
     async def ask(self, reading: Reading, heos: Heos) -> None:
         """Ask one thing and keep the answer, unless an event told something newer meanwhile."""
@@ -153,6 +164,7 @@ class Known:
         if player is self.player and before == [self._events[value] for value in reading.values]:
             reading.keep(player, answer)
             self.heard.update(reading.values)
+            self._doubted.difference_update(reading.values)
 
     def hear(self, player: HeosPlayer, event: HeosMessage) -> bool:
         """Take in what an event tells by itself; whether anything is worth showing.
@@ -193,6 +205,7 @@ class Known:
         """An event tells this value; until it is understood nothing is known."""
         self._events[value] += 1
         self.heard.discard(value)
+        self._doubted.discard(value)
 
     def media_announced(self) -> int:
         """An event says that the media is another now, not which; the number tells it from later ones."""
@@ -261,6 +274,8 @@ class Known:
             track=track,
             anchor=self._timeline.anchor,
             progress=self._timeline.progress,
+            group=self.group,
+            group_volume=self.group_volume,
         )
 
     def _transport(self, player: HeosPlayer) -> translate.Transport | None:

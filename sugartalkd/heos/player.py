@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
 from pyheos import CommandFailedError, Heos, PlayState
 
-from sugartalkd.errors import BadPayload, HeosFailed, HeosOffline, SugartalkError, TimedOut
+from sugartalkd.errors import (
+    BadPayload,
+    HeosFailed,
+    HeosOffline,
+    NotConfirmed,
+    SugartalkError,
+    TimedOut,
+    Unsupported,
+)
 from sugartalkd.heos import translate
 from sugartalkd.heos.connection import Moved, NoReply, Unreachable
 from sugartalkd.heos.known import READINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from pyheos import HeosPlayer
 
@@ -44,39 +53,53 @@ class System(Protocol):
         ...
 
     def connection_for(self, key: PlayerKey) -> CommandConnection: ...
-    def own_connection(self) -> CommandConnection: ...
+    def own_connection(self, timeout: float | None = None) -> CommandConnection: ...
+    def leader_of(self, key: PlayerKey) -> PlayerKey: ...
+    async def agree(self, leader: PlayerKey, members: Sequence[PlayerKey]) -> bool: ...
     def answered(self, key: PlayerKey) -> None: ...
     def no_reply(self, key: PlayerKey) -> None: ...
     def reload(self) -> None: ...
+    def reread(self, key: PlayerKey) -> None: ...
     def changed(self, known: Known) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class PlayerControl:
-    """Commands to one player; each returns when the device has answered that it did it."""
+    """Commands to one player; each returns when the device has answered that it did it.
+
+    In a group, what is not its volume goes to its leader (contract 3).
+    """
 
     _system: System
     _key: PlayerKey
 
+    @property
+    def leader(self) -> PlayerKey:
+        """Whose transport and queue this player follows now; itself while it plays alone."""
+        return self._system.leader_of(self._key)
+
     async def set_volume(self, level: int) -> None:
         """0…100."""
-        await self._call("set_volume", lambda heos, pid: heos.player_set_volume(pid, level))
+        await self._call("set_volume", lambda heos, pid: heos.player_set_volume(pid, level), to=self._key)
 
     async def set_mute(self, on: bool) -> None:
-        await self._call("set_mute", lambda heos, pid: heos.player_set_mute(pid, on))
+        await self._call("set_mute", lambda heos, pid: heos.player_set_mute(pid, on), to=self._key)
 
     async def set_repeat(self, repeat: Repeat) -> None:
-        known, player = self._system.present(self._key)
-        await self._set_mode(known, replace(known.play_mode(player), repeat=translate.repeat_word(repeat)))
+        await self._set_mode(lambda mode: replace(mode, repeat=translate.repeat_word(repeat)))
 
     async def set_shuffle(self, on: bool) -> None:
-        known, player = self._system.present(self._key)
-        await self._set_mode(known, replace(known.play_mode(player), shuffle=on))
+        await self._set_mode(lambda mode: replace(mode, shuffle=on))
 
-    async def _set_mode(self, known: Known, mode: PlayMode) -> None:
+    async def _set_mode(self, change: Callable[[PlayMode], PlayMode]) -> None:
         """HEOS sets both modes at once, so the other one stays as it was last sent or heard."""
+        leader = self.leader
+        known, player = self._system.present(leader)
+        mode = change(known.play_mode(player))
         await self._call(
-            "set_play_mode", lambda heos, pid: heos.player_set_play_mode(pid, mode.repeat, mode.shuffle)
+            "set_play_mode",
+            lambda heos, pid: heos.player_set_play_mode(pid, mode.repeat, mode.shuffle),
+            to=leader,
         )
         known.play_mode_sent(mode)
 
@@ -113,53 +136,111 @@ class PlayerControl:
             raise BadPayload(
                 "only absolute http URLs of printable ASCII and at most 255 characters are played"
             )
-        known, _ = self._system.present(self._key)
+        leader = self.leader
+        known, _ = self._system.present(leader)
         known.starting(track)
-        # The device may look at the URL before it answers, and nobody else should wait for that.
-        connection = self._system.own_connection()
         try:
-            await self._call(
-                "play_stream", lambda heos, pid: heos.play_url(pid, url), lambda _key: connection
-            )
+            # The device may look at the URL before it answers, and nobody else should wait for that.
+            await self._call_aside("play_stream", lambda heos, pid: heos.play_url(pid, url), to=leader)
         except SugartalkError:
             known.not_started()
             raise
-        finally:
-            connection.close()
 
     async def refresh(self) -> None:
-        """Ask the player's values again, one at a time: commands may go in between."""
+        """Ask the player's values again, and its leader's, one at a time: commands may go in between."""
+        leader = self.leader
         known, _ = self._system.present(self._key)
-        for reading in READINGS:
-            await self._call("get", lambda heos, _pid, reading=reading: known.ask(reading, heos))
-        self._system.changed(known)
+        asked = {self._key: known}
+        if leader != self._key:
+            with suppress(HeosOffline):  # what it follows is away, not this player
+                asked[leader], _ = self._system.present(leader)
+        for key, known in asked.items():
+            for reading in READINGS:
+                await self._call(
+                    "get",
+                    lambda heos, _pid, known=known, reading=reading: known.ask(reading, heos),
+                    to=key,
+                )
+            self._system.changed(known)
+        self._system.reread(leader)
+
+    # -- groups --------------------------------------------------------------------------------------
+
+    async def set_group(self, members: Sequence[PlayerKey]) -> None:
+        """Lead exactly these players; without any, play alone. Raises NotConfirmed if nothing comes of it."""
+        others = [key for key in dict.fromkeys(members) if key != self._key]
+        for key in others:
+            self._system.present(key)
+
+        async def ask(heos: Heos, pid: int) -> None:
+            pids = [self._system.present(key)[1].player_id for key in others]
+            await heos.set_group([pid, *pids])
+
+        _, player = self._system.present(self._key)
+        try:
+            # Players may have to agree among themselves first, and nobody else should wait for that.
+            await self._call_aside("set_group", ask, to=self._key)
+        except HeosFailed:
+            if others or not await self._system.agree(self._key, ()):
+                raise
+            return  # it plays alone already
+        if not await self._system.agree(self._key, others):
+            raise NotConfirmed(f"{player.name} took set_group, but the system shows other groups")
+
+    async def set_group_volume(self, level: int) -> None:
+        """0…100, for the group that it leads; the members' volumes follow."""
+        known, player = self._system.present(self._key)
+        if known.group is None or known.group.leader != self._key:
+            raise Unsupported(f"{player.name} leads no group, so there is no group volume to set")
+        # A group has its leader's pid for its gid (heos.md 1.4).
+        await self._call(
+            "set_group_volume", lambda heos, pid: heos.set_group_volume(pid, level), to=self._key
+        )
+
+    # -- inside --------------------------------------------------------------------------------------
 
     async def _set_state(self, state: PlayState) -> None:
         await self._call("set_play_state", lambda heos, pid: heos.player_set_play_state(pid, state))
+
+    async def _call_aside(
+        self, name: str, operation: Callable[[Heos, int], Awaitable[None]], *, to: PlayerKey | None = None
+    ) -> None:
+        """Run a command that may take long over a connection of its own."""
+        connection = self._system.own_connection()
+        try:
+            await self._call(name, operation, lambda _key: connection, to=to)
+        finally:
+            connection.close()
 
     async def _call(
         self,
         name: str,
         operation: Callable[[Heos, int], Awaitable[None]],
         connection_for: Callable[[PlayerKey], CommandConnection] | None = None,
+        *,
+        to: PlayerKey | None = None,
     ) -> None:
-        """Run a command, again while the device is busy; whoever calls sets the deadline."""
+        """Run a command, again while the device is busy; whoever calls sets the deadline.
+
+        It goes to the group's leader, unless it is said `to` whom.
+        """
+        key = to or self.leader
         choose = connection_for or self._system.connection_for
         loop = asyncio.get_running_loop()
         give_up = loop.time() + BUSY_LIMIT
         tries = 0
         while True:
-            _, player = self._system.present(self._key)
-            connection = choose(self._key)
+            _, player = self._system.present(key)
+            connection = choose(key)
             try:
                 await connection.call(
                     lambda heos: operation(heos, player.player_id),  # noqa: B023
-                    still_here=lambda: choose(self._key) is connection,  # noqa: B023
+                    still_here=lambda: choose(key) is connection,  # noqa: B023
                 )
             except Moved:
                 continue
             except CommandFailedError as error:
-                self._system.answered(self._key)
+                self._system.answered(key)
                 again = error.error_id in _BUSY or (error.error_id == _NOT_EXECUTED and tries == 0)
                 if not again or loop.time() > give_up:
                     if error.error_id == _ID_NOT_VALID:
@@ -170,10 +251,10 @@ class PlayerControl:
                 await asyncio.sleep(BUSY_PAUSES[min(tries, len(BUSY_PAUSES) - 1)])
                 tries += 1
             except NoReply:
-                self._system.no_reply(self._key)
+                self._system.no_reply(key)
                 raise TimedOut(f"{player.name} did not answer {name}") from None
             except Unreachable as error:
                 raise HeosOffline(f"{player.name} cannot be told {name}: {error}") from None
             else:
-                self._system.answered(self._key)
+                self._system.answered(key)
                 return

@@ -16,6 +16,7 @@ from sugartalkd.heos import translate
 from sugartalkd.heos.connection import UNREADABLE, CommandConnection, Moved, NoReply, Unreachable, close
 from sugartalkd.heos.discovery import search
 from sugartalkd.heos.events import Events, Lost, Poisoned
+from sugartalkd.heos.groups import Groups
 from sugartalkd.heos.known import Known
 from sugartalkd.heos.player import PlayerControl
 from sugartalkd.log import get_logger
@@ -24,7 +25,7 @@ from sugartalkd.retry import Retry
 from sugartalkd.state import LinkBook, ZoneReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Collection, Coroutine, Sequence
 
     from pyheos import HeosPlayer
 
@@ -79,6 +80,7 @@ class HeosSession:
         self._known: dict[PlayerKey, Known] = {}
         self._by_pid: dict[int, Known] = {}
         self._told: tuple[FoundPlayer, ...] = ()
+        self._groups = Groups(self, timeout)
         self._beside: set[asyncio.Task[None]] = set()
         self._closing: set[asyncio.Task[None]] = set()
         self._retry = Retry(SHORTEST_PAUSE, time.monotonic())
@@ -94,6 +96,7 @@ class HeosSession:
         """Connect, follow, and connect again, without end."""
         self._retry = Retry(SHORTEST_PAUSE, time.monotonic())
         self._aside(self._probe_silent(), "heos silent players")
+        self._aside(self._groups.run(), "heos groups")
         try:
             while True:
                 await self._session()
@@ -121,11 +124,11 @@ class HeosSession:
             raise HeosOffline("the HEOS system is not connected")
         return self._spare.get(key, self._commands)
 
-    def own_connection(self) -> CommandConnection:
-        """A connection for one command that may take long; whoever asks for it closes it."""
+    def own_connection(self, timeout: float | None = None) -> CommandConnection:
+        """A connection for what may take long, or fail by itself; whoever asks for it closes it."""
         if self._host is None:
             raise HeosOffline("the HEOS system is not connected")
-        return CommandConnection(self._host, SLOW, self._discard)
+        return CommandConnection(self._host, timeout or SLOW, self._discard)
 
     def answered(self, key: PlayerKey) -> None:
         if (spare := self._spare.pop(key, None)) is not None:
@@ -149,7 +152,39 @@ class HeosSession:
         if known.read and self._by_pid.get(known.found.pid) is known:
             self._store.put_player(known.found.key, known.state())
 
+    def leader_of(self, key: PlayerKey) -> PlayerKey:
+        """Whom a player follows; itself while it plays alone."""
+        return self._groups.leader_of(key)
+
+    async def agree(self, leader: PlayerKey, members: Sequence[PlayerKey]) -> bool:
+        """Whether the system soon shows this player leading exactly these, or alone without any."""
+        return await self._groups.agree(leader, members)
+
+    def reread(self, key: PlayerKey) -> None:
+        """Read again what is not asked of a player itself: its group."""
+        del key
+        self._groups.ask()
+
+    # -- for groups ----------------------------------------------------------------------------------
+
+    def listed(self) -> Collection[Known]:
+        return self._by_pid.values()
+
+    def regrouped(self, known: Known) -> None:
+        """It follows somebody else now: what it plays is asked again."""
+        known.doubt()
+        self.reload()
+
+    def grouping_heard(self, *, heard: bool) -> None:
+        self._store.put_grouping(heard=heard)
+
     # -- for the event connection --------------------------------------------------------------------
+
+    def groups_changed(self) -> None:
+        self._groups.ask()
+
+    def group_volume_told(self, gid: int, level: int) -> None:
+        self._groups.volume_told(gid, level)
 
     def known_at(self, pid: int) -> Known | None:
         return self._by_pid.get(pid)
@@ -177,6 +212,7 @@ class HeosSession:
             host = await self._find()
             events = await self._open(host)
             online_at = time.monotonic()
+            self._groups.ask(at_once=True)
             await self._read_all(events)
             self._book.read_through()
             await self._follow(events)
@@ -317,6 +353,7 @@ class HeosSession:
         if told != self._told:
             self._told = told
             self._on_players(told)
+            self._groups.ask(at_once=True)
         for known in self._known.values():
             if self._by_pid.get(known.found.pid) is not known:
                 known.leave()
@@ -348,6 +385,7 @@ class HeosSession:
             self._discard(self._events)
             self._events = None
         self._close_commands()
+        self._groups.leave()
         self.account = None
         self._by_pid.clear()
         for known in self._known.values():

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from pyheos import PlayState, RepeatType
+from pyheos import command as words
 
 from sugartalkd.model import FoundPlayer, PlayerKey, Position, Repeat, Track, Transport
 
@@ -90,6 +91,49 @@ def found(player: HeosPlayer, *, twin: bool = False) -> FoundPlayer:
     return FoundPlayer(
         key, name, player.player_id, player.serial, player.model, player.version, player.ip_address
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ListedGroup:
+    """A group as the system lists it; gid and pids are the device's own numbers."""
+
+    gid: int
+    leader: int
+    members: tuple[int, ...]
+    """The leader first."""
+
+
+def listed_groups(payload: object) -> tuple[ListedGroup, ...]:
+    """The groups of a reply; one that cannot be read is passed over, so that it costs nobody else his.
+
+    Raises TypeError for what is no list at all.
+    """
+    if not isinstance(payload, list | None):
+        raise TypeError("a list of groups was expected")
+    rows = cast("list[object]", payload or [])
+    return tuple(group for row in rows if (group := _listed_group(row)) is not None)
+
+
+def _listed_group(row: object) -> ListedGroup | None:
+    leader: int | None = None
+    others: list[int] = []
+    try:
+        given = cast("dict[str, Any]", row)
+        gid = int(given[words.ATTR_GROUP_ID])
+        for player in given[words.ATTR_PLAYERS]:
+            pid = int(player[words.ATTR_PLAYER_ID])
+            if leader is None and player.get(words.ATTR_ROLE) == words.VALUE_LEADER:
+                leader = pid
+            else:
+                others.append(pid)
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return None
+    if leader is None and gid in others:
+        leader = gid  # the gid is the leader's pid (heos.md 1.4)
+    if leader is None:
+        return None
+    members = dict.fromkeys((leader, *others))
+    return ListedGroup(gid, leader, tuple(members)) if len(members) > 1 else None
 
 
 @dataclass(slots=True)

@@ -135,7 +135,7 @@ def _get_player_info(system: HeosSystem, request: Request) -> Answer:
 
 
 def _get_play_state(system: HeosSystem, request: Request) -> Answer:
-    player = system.transport(_player(system, request).pid)
+    player = system.shown(_player(system, request).pid)
     return Answer((f"state={player.state}",))
 
 
@@ -162,7 +162,7 @@ def _texts(item: SimulatedItem) -> JsonObject:
 
 
 def _get_now_playing_media(system: HeosSystem, request: Request) -> Answer:
-    player = system.transport(_player(system, request).pid)
+    player = system.shown(_player(system, request).pid)
     item = player.now_playing
     if item is None:
         return Answer(payload={})
@@ -210,7 +210,7 @@ def _toggle_mute(system: HeosSystem, request: Request) -> Answer:
 
 
 def _get_play_mode(system: HeosSystem, request: Request) -> Answer:
-    player = system.transport(_player(system, request).pid)
+    player = system.shown(_player(system, request).pid)
     return Answer((f"repeat={player.repeat}", f"shuffle={_on_off(player.shuffle)}"))
 
 
@@ -228,7 +228,7 @@ def _set_play_mode(system: HeosSystem, request: Request) -> Answer:
 
 
 def _get_queue(system: HeosSystem, request: Request) -> Answer:
-    queue = system.transport(_player(system, request).pid).queue
+    queue = system.shown(_player(system, request).pid).queue
     first, items = _page(queue, request)
     payload: list[JsonObject] = [{**_texts(item), "qid": qid} for qid, item in enumerate(items, first + 1)]
     return _listing(payload, len(queue))

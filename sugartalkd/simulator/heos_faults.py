@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from sugartalkd.simulator.heos_wire import Refusal
 
 if TYPE_CHECKING:
-    from sugartalkd.simulator.heos_wire import Answer, Request
+    from sugartalkd.simulator.heos_wire import Answer, JsonObject, Request
 
 
 @dataclass(slots=True)
@@ -55,6 +55,8 @@ class HeosFaults:
     """Now playing has `"qid":""`."""
     unknown_media_type: bool = False
     """Browsing finds items of the type `video`, as a DLNA server's folders may hold."""
+    odd_groups: bool = False
+    """The list of groups begins with one that has no players, and the others have a member nobody knows."""
     failures: dict[str, list[PlannedFailure]] = field(
         default_factory=dict[str, list[PlannedFailure]], repr=False
     )
@@ -97,6 +99,10 @@ class HeosFaults:
     def distort_answer(self, command: str, answer: Answer) -> None:
         if self.empty_qid and command == "player/get_now_playing_media" and isinstance(answer.payload, dict):
             answer.payload.update({"qid": ""} if answer.payload else {})
+        if self.odd_groups and command == "group/get_groups" and isinstance(answer.payload, list):
+            for group in answer.payload:
+                cast("list[JsonObject]", group["players"]).append({"name": "?", "pid": 99, "role": "member"})
+            answer.payload.insert(0, {"name": "?", "gid": 98})
         if self.unknown_media_type and command == "browse/browse" and isinstance(answer.payload, list):
             for item in answer.payload:
                 if "container" in item:

@@ -174,6 +174,10 @@ class HeosSystem(ABC):
         """How long a URL plays; 0 is until `finish_track`."""
         self.url_durations_ms: dict[str, int] = {}
         """The same for single URLs, by their whole text."""
+        self.members_lag = False
+        """Whether members of a group go on saying what they played before they joined it, without events."""
+        self.burst = 1
+        """So many `groups_changed` events make one regrouping known."""
         self._on_activity = on_activity
         self._since_progress: dict[int, float] = {}
 
@@ -195,9 +199,13 @@ class HeosSystem(ABC):
         group = self.group_of(pid)
         return self.players[group.pids[0] if group else pid]
 
+    def shown(self, pid: int) -> SimulatedPlayer:
+        """Whose queue and state this player says are its own."""
+        return self.players[pid] if self.members_lag else self.transport(pid)
+
     def _tell(self, player: SimulatedPlayer, what: str, more: str = "", activity: str = "") -> None:
         """The event for the player, and for everybody in the group it leads."""
-        group = self.groups.get(player.pid)
+        group = None if self.members_lag else self.groups.get(player.pid)
         for pid in group.pids if group else [player.pid]:
             self._tell_one(self.players[pid], what, more, activity)
 
@@ -495,10 +503,11 @@ class HeosSystem(ABC):
             and not self.events_without_effect
         ):
             return
-        self.send_event("event/groups_changed")
+        for _ in range(self.burst):
+            self.send_event("event/groups_changed")
         for pid, leader in led_by.items():
             now = self.transport(pid)
-            if now is leader:
+            if now is leader or self.members_lag:
                 continue
             player = self.players[pid]
             player.state = "stop"
