@@ -11,7 +11,7 @@ from pyheos import command as words
 from pyheos.message import HeosCommand, HeosMessage
 from pyheos.types import MediaType
 
-from sugartalkd.errors import HeosFailed
+from sugartalkd.errors import Busy, HeosFailed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -20,6 +20,12 @@ T = TypeVar("T")
 
 CLOSE_LIMIT: Final = 1.0
 """Seconds that closing a connection may take."""
+READING_LIMIT: Final = 29.0
+"""Seconds that one browse, search or queue reading may take, what the device needs included."""
+READING_IDLE: Final = 60.0
+"""Seconds after which a connection for reading is closed that nobody uses."""
+READING_WAIT: Final = 16
+"""So many readings may wait for the one before them."""
 UNREADABLE: Final = (KeyError, ValueError, AttributeError, TypeError)
 """What pyheos 1.0.6 raises on replies that it did not expect (heos.md 3.3)."""
 
@@ -154,3 +160,42 @@ class CommandConnection:
             raise
         self._heos = heos
         return heos
+
+
+class ReadingConnection(CommandConnection):
+    """The connection for browsing, searching and reading queues, which may take long.
+
+    What waits here is answered in order and delays nobody's volume or transport. It closes itself while
+    it is not needed.
+    """
+
+    def __init__(self, host: str, discard: Callable[[Heos], None], *, idle: float = READING_IDLE) -> None:
+        super().__init__(host, READING_LIMIT, discard)
+        self._idle = idle
+        self._pending = 0
+        self._end: asyncio.TimerHandle | None = None
+
+    async def call(
+        self, operation: Callable[[Heos], Awaitable[T]], *, still_here: Callable[[], bool] = lambda: True
+    ) -> T:
+        """As any connection does. Raises Busy, too."""
+        if self._pending > READING_WAIT:
+            raise Busy(f"{READING_WAIT} readings wait for the HEOS system already")
+        self._keep()
+        self._pending += 1
+        try:
+            return await super().call(operation, still_here=still_here)
+        finally:
+            self._pending -= 1
+            if not self._pending:
+                self._keep()
+                self._end = asyncio.get_running_loop().call_later(self._idle, self._drop)
+
+    def close(self) -> None:
+        super().close()
+        self._keep()
+
+    def _keep(self) -> None:
+        if self._end is not None:
+            self._end.cancel()
+            self._end = None

@@ -14,7 +14,15 @@ from pyheos.types import ConnectionState
 
 from sugartalkd.errors import HeosOffline, SugartalkError
 from sugartalkd.heos import translate
-from sugartalkd.heos.connection import UNREADABLE, CommandConnection, Moved, NoReply, Unreachable, close
+from sugartalkd.heos.connection import (
+    UNREADABLE,
+    CommandConnection,
+    Moved,
+    NoReply,
+    ReadingConnection,
+    Unreachable,
+    close,
+)
 from sugartalkd.heos.discovery import search
 from sugartalkd.heos.events import Events, Lost, Poisoned
 from sugartalkd.heos.known import Known
@@ -82,6 +90,7 @@ class HeosSession:
         """The address that was used last."""
         self._events: Events | None = None
         self._commands: CommandConnection | None = None
+        self._reading: ReadingConnection | None = None
         self._spare: dict[PlayerKey, CommandConnection] = {}
         """A connection of its own for each player that does not answer."""
         self._known: dict[PlayerKey, Known] = {}
@@ -135,6 +144,17 @@ class HeosSession:
         if self._host is None:
             raise HeosOffline("the HEOS system is not connected")
         return CommandConnection(self._host, SLOW, self._discard)
+
+    def browse_connection(self) -> CommandConnection:
+        """The connection for browsing, searching and reading queues: in order, 29 s each, Busy when full.
+
+        Raises HeosOffline. What it raises itself while the system is lost is Moved or NoReply.
+        """
+        if self._host is None or self._book.word is not LinkWord.ONLINE:
+            raise HeosOffline(f"the HEOS system is {self._book.word.value}; nothing can be read from it")
+        if self._reading is None:
+            self._reading = ReadingConnection(self._host, self._discard)
+        return self._reading
 
     def answered(self, key: PlayerKey) -> None:
         if (spare := self._spare.pop(key, None)) is not None:
@@ -369,10 +389,10 @@ class HeosSession:
             self._store.put_player(known.found.key, None)
 
     def _close_commands(self) -> None:
-        for connection in (self._commands, *self._spare.values()):
+        for connection in (self._commands, self._reading, *self._spare.values()):
             if connection is not None:
                 connection.close()
-        self._commands = None
+        self._commands = self._reading = None
         self._spare.clear()
 
     def _discard(self, heos: Heos) -> None:
