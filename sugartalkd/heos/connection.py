@@ -6,7 +6,15 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from pyheos import CommandFailedError, ConnectionState, Heos, HeosError, HeosNowPlayingMedia, HeosOptions
+from pyheos import (
+    CommandError,
+    CommandFailedError,
+    ConnectionState,
+    Heos,
+    HeosError,
+    HeosNowPlayingMedia,
+    HeosOptions,
+)
 from pyheos import command as words
 from pyheos.message import HeosCommand, HeosMessage
 from pyheos.types import MediaType
@@ -14,7 +22,7 @@ from pyheos.types import MediaType
 from sugartalkd.errors import Busy, HeosFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
 T = TypeVar("T")
 
@@ -26,6 +34,10 @@ READING_IDLE: Final = 60.0
 """Seconds after which a connection for reading is closed that nobody uses."""
 READING_WAIT: Final = 16
 """So many readings may wait for the one before them."""
+REBOOT_SILENCE: Final = 2.0
+"""Seconds without a refusal after which a reboot counts as begun."""
+BUSY_PAUSES: Final = (0.15, 0.3, 0.6, 1.2, 2.0)
+"""Seconds before a command is tried again that met a busy device; the last one repeats."""
 UNREADABLE: Final = (KeyError, ValueError, AttributeError, TypeError)
 """What pyheos 1.0.6 raises on replies that it did not expect (heos.md 3.3)."""
 
@@ -39,6 +51,14 @@ class NoReply(Exception):
 
 class Unreachable(Exception):
     """No connection could be made."""
+
+
+class Refused(HeosFailed):
+    """The device answered with an error; `eid` is its number."""
+
+    def __init__(self, text: str, eid: int) -> None:
+        super().__init__(text)
+        self.eid = eid
 
 
 class Moved(Exception):
@@ -60,6 +80,18 @@ class Quiet(Heos):
 
     async def _on_command_error(self, error: CommandFailedError) -> None:
         """Nothing: pyheos would sign the whole household out (heos.md 3.2 number 9)."""
+
+    async def reboot(self) -> None:
+        """No reply ever comes: done when the connection ends, or when no refusal comes for 2 s."""
+        await super().reboot()
+        waiting = cast("Any", self._connection)._pending_command_event  # noqa: SLF001
+        try:
+            async with asyncio.timeout(REBOOT_SILENCE):
+                reply: HeosMessage = await waiting.wait(words.COMMAND_REBOOT)
+        except TimeoutError:
+            return
+        if not reply.result and reply.message.get("eid") != str(_GONE):
+            raise CommandFailedError._from_message(reply)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
     async def get_now_playing_media(
         self, player_id: int, update: HeosNowPlayingMedia | None = None
@@ -84,6 +116,20 @@ _MEDIA_TYPES: Final = tuple(MediaType)
 def has_ended(error: CommandFailedError) -> bool:
     """Whether this is no refusal by the device: the connection ended before its reply."""
     return error.error_id == _GONE
+
+
+async def ask(
+    heos: Heos, command: str, arguments: Mapping[str, object], limit: float | None = None
+) -> HeosMessage:
+    """The reply as it came: what pyheos makes of it can fail at one odd entry (heos.md 3.3).
+
+    `limit` in seconds, if less than the connection's own. Raises CommandError, which ends the connection.
+    """
+    try:
+        async with asyncio.timeout(limit):
+            return await heos._connection.command(HeosCommand(command, dict(arguments)))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    except TimeoutError:
+        raise CommandError(command, f"no answer within {limit} s") from None
 
 
 async def close(heos: Heos) -> None:

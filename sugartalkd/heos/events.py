@@ -46,6 +46,7 @@ class Follower(Protocol):
     def changed(self, known: Known) -> None: ...
     def reported(self, known: Known, error: str) -> None: ...
     def account_changed(self, name: str | None) -> None: ...
+    def sources_changed(self) -> None: ...
 
 
 class Events(Quiet):
@@ -142,6 +143,8 @@ class Events(Quiet):
     async def _on_event_heos(self, event: HeosMessage) -> None:
         if event.command == const.EVENT_USER_CHANGED:
             self._follower.account_changed(event.message.get(words.ATTR_USER_NAME))
+        elif event.command == const.EVENT_SOURCES_CHANGED:
+            self._follower.sources_changed()
         elif event.command in {const.EVENT_PLAYERS_CHANGED, const.EVENT_GROUPS_CHANGED}:
             self.stale = True
             self.over.set()

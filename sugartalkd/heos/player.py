@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 from pyheos import CommandFailedError, Heos, PlayState
 
-from sugartalkd.errors import BadPayload, HeosFailed, HeosOffline, SugartalkError, TimedOut
-from sugartalkd.heos import translate
-from sugartalkd.heos.connection import Moved, NoReply, Unreachable
+from sugartalkd.errors import BadPayload, HeosOffline, SugartalkError, TimedOut
+from sugartalkd.heos import media_play, translate
+from sugartalkd.heos.connection import BUSY_PAUSES, Moved, NoReply, Refused, Unreachable
 from sugartalkd.heos.known import READINGS
 
 if TYPE_CHECKING:
@@ -19,14 +19,13 @@ if TYPE_CHECKING:
 
     from pyheos import HeosPlayer
 
+    from sugartalkd.heos.browse import Browser
     from sugartalkd.heos.connection import CommandConnection
     from sugartalkd.heos.known import Known, PlayMode
-    from sugartalkd.model import PlayerKey, Repeat, Track
+    from sugartalkd.model import Enqueue, PlayerKey, Repeat, Track
 
 URL_LIMIT: Final = 255
 """Characters; devices cut longer URLs off (heos.md 0.2)."""
-BUSY_PAUSES: Final = (0.15, 0.3, 0.6, 1.2, 2.0)
-"""Seconds before a command is tried again that met a busy device; the last one repeats."""
 BUSY_LIMIT: Final = 20.0
 
 _ID_NOT_VALID: Final = 2
@@ -49,6 +48,8 @@ class System(Protocol):
     def no_reply(self, key: PlayerKey) -> None: ...
     def reload(self) -> None: ...
     def changed(self, known: Known) -> None: ...
+    @property
+    def browser(self) -> Browser: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,17 +116,23 @@ class PlayerControl:
             )
         known, _ = self._system.present(self._key)
         known.starting(track)
-        # The device may look at the URL before it answers, and nobody else should wait for that.
-        connection = self._system.own_connection()
         try:
-            await self._call(
-                "play_stream", lambda heos, pid: heos.play_url(pid, url), lambda _key: connection
-            )
+            await self._call_aside("play_stream", lambda heos, pid: heos.play_url(pid, url))
         except SugartalkError:
             known.not_started()
             raise
-        finally:
-            connection.close()
+
+    async def play_media(self, media_id: str, enqueue: Enqueue) -> None:
+        """Play what was browsed or found. Raises BadPayload, Unsupported or HeosFailed."""
+        await media_play.play_media(self._system, self._call_aside, media_id, enqueue)
+
+    async def play_favorite(self, wished: str | int) -> None:
+        """A favourite by name, case ignored, or by its number from 1. Raises NoMatch or OutOfRange."""
+        await media_play.play_favorite(self._system, self._call_aside, wished)
+
+    async def play_playlist(self, name: str, enqueue: Enqueue) -> None:
+        """A HEOS playlist by name, case ignored. Raises NoMatch."""
+        await media_play.play_playlist(self._system, self._call_aside, name, enqueue)
 
     async def refresh(self) -> None:
         """Ask the player's values again, one at a time: commands may go in between."""
@@ -133,6 +140,14 @@ class PlayerControl:
         for reading in READINGS:
             await self._call("get", lambda heos, _pid, reading=reading: known.ask(reading, heos))
         self._system.changed(known)
+
+    async def _call_aside(self, name: str, operation: Callable[[Heos, int], Awaitable[None]]) -> None:
+        """A command over its own connection: the device may look at what it is to play before it answers."""
+        connection = self._system.own_connection()
+        try:
+            await self._call(name, operation, lambda _key: connection)
+        finally:
+            connection.close()
 
     async def _set_state(self, state: PlayState) -> None:
         await self._call("set_play_state", lambda heos, pid: heos.player_set_play_state(pid, state))
@@ -164,8 +179,9 @@ class PlayerControl:
                 if not again or loop.time() > give_up:
                     if error.error_id == _ID_NOT_VALID:
                         self._system.reload()
-                    raise HeosFailed(
-                        f"{player.name} refused {name}: {error.error_text} (eid {error.error_id})"
+                    raise Refused(
+                        f"{player.name} refused {name}: {error.error_text} (eid {error.error_id})",
+                        error.error_id,
                     ) from None
                 await asyncio.sleep(BUSY_PAUSES[min(tries, len(BUSY_PAUSES) - 1)])
                 tries += 1
