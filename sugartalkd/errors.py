@@ -107,7 +107,7 @@ class ReceiverOffline(SugartalkError):
 
 
 class NoMatch(SugartalkError):
-    """Nothing has that name."""
+    """Nothing has this name; the text lists what comes near."""
 
     code = "no_match"
 

@@ -365,14 +365,6 @@ NOTHING_KEPT: Final = KeptState()
 
 
 @dataclass(frozen=True, slots=True)
-class ZoneGroup:
-    """Zones that play together; `members` has the leader first; players without zone are left out."""
-
-    leader: ZoneId | None = None
-    members: tuple[ZoneId, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class NowPlaying:
     """A zone's track together with what the zone does with it."""
 

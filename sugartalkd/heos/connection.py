@@ -6,20 +6,38 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from pyheos import CommandFailedError, ConnectionState, Heos, HeosError, HeosNowPlayingMedia, HeosOptions
+from pyheos import (
+    CommandError,
+    CommandFailedError,
+    ConnectionState,
+    Heos,
+    HeosError,
+    HeosNowPlayingMedia,
+    HeosOptions,
+)
 from pyheos import command as words
 from pyheos.message import HeosCommand, HeosMessage
 from pyheos.types import MediaType
 
-from sugartalkd.errors import HeosFailed
+from sugartalkd.errors import Busy, HeosFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
 T = TypeVar("T")
 
 CLOSE_LIMIT: Final = 1.0
 """Seconds that closing a connection may take."""
+READING_LIMIT: Final = 29.0
+"""Seconds that one browse, search or queue reading may take, what the device needs included."""
+READING_IDLE: Final = 60.0
+"""Seconds after which a connection for reading is closed that nobody uses."""
+READING_WAIT: Final = 16
+"""So many readings may wait for the one before them."""
+REBOOT_SILENCE: Final = 2.0
+"""Seconds without a refusal after which a reboot counts as begun."""
+BUSY_PAUSES: Final = (0.15, 0.3, 0.6, 1.2, 2.0)
+"""Seconds before a command is tried again that met a busy device; the last one repeats."""
 UNREADABLE: Final = (KeyError, ValueError, AttributeError, TypeError)
 """What pyheos 1.0.6 raises on replies that it did not expect (heos.md 3.3)."""
 
@@ -33,6 +51,14 @@ class NoReply(Exception):
 
 class Unreachable(Exception):
     """No connection could be made."""
+
+
+class Refused(HeosFailed):
+    """The device answered with an error; `eid` is its number."""
+
+    def __init__(self, text: str, eid: int) -> None:
+        super().__init__(text)
+        self.eid = eid
 
 
 class Moved(Exception):
@@ -54,6 +80,18 @@ class Quiet(Heos):
 
     async def _on_command_error(self, error: CommandFailedError) -> None:
         """Nothing: pyheos would sign the whole household out (heos.md 3.2 number 9)."""
+
+    async def reboot(self) -> None:
+        """No reply ever comes: done when the connection ends, or when no refusal comes for 2 s."""
+        await super().reboot()
+        waiting = cast("Any", self._connection)._pending_command_event  # noqa: SLF001
+        try:
+            async with asyncio.timeout(REBOOT_SILENCE):
+                reply: HeosMessage = await waiting.wait(words.COMMAND_REBOOT)
+        except TimeoutError:
+            return
+        if not reply.result and reply.message.get("eid") != str(_GONE):
+            raise CommandFailedError._from_message(reply)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
     async def get_now_playing_media(
         self, player_id: int, update: HeosNowPlayingMedia | None = None
@@ -88,6 +126,20 @@ def let_go() -> None:
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
+
+
+async def ask(
+    heos: Heos, command: str, arguments: Mapping[str, object], limit: float | None = None
+) -> HeosMessage:
+    """The reply as it came: what pyheos makes of it can fail at one odd entry (heos.md 3.3).
+
+    `limit` in seconds, if less than the connection's own. Raises CommandError, which ends the connection.
+    """
+    try:
+        async with asyncio.timeout(limit):
+            return await heos._connection.command(HeosCommand(command, dict(arguments)))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    except TimeoutError:
+        raise CommandError(command, f"no answer within {limit} s") from None
 
 
 async def close(heos: Heos) -> None:
@@ -166,3 +218,42 @@ class CommandConnection:
             raise
         self._heos = heos
         return heos
+
+
+class ReadingConnection(CommandConnection):
+    """The connection for browsing, searching and reading queues, which may take long.
+
+    What waits here is answered in order and delays nobody's volume or transport. It closes itself while
+    it is not needed.
+    """
+
+    def __init__(self, host: str, discard: Callable[[Heos], None], *, idle: float = READING_IDLE) -> None:
+        super().__init__(host, READING_LIMIT, discard)
+        self._idle = idle
+        self._pending = 0
+        self._end: asyncio.TimerHandle | None = None
+
+    async def call(
+        self, operation: Callable[[Heos], Awaitable[T]], *, still_here: Callable[[], bool] = lambda: True
+    ) -> T:
+        """As any connection does. Raises Busy, too."""
+        if self._pending > READING_WAIT:
+            raise Busy(f"{READING_WAIT} readings wait for the HEOS system already")
+        self._keep()
+        self._pending += 1
+        try:
+            return await super().call(operation, still_here=still_here)
+        finally:
+            self._pending -= 1
+            if not self._pending:
+                self._keep()
+                self._end = asyncio.get_running_loop().call_later(self._idle, self._drop)
+
+    def close(self) -> None:
+        super().close()
+        self._keep()
+
+    def _keep(self) -> None:
+        if self._end is not None:
+            self._end.cancel()
+            self._end = None

@@ -48,6 +48,7 @@ class Follower(Protocol):
     def account_changed(self, name: str | None) -> None: ...
     def groups_changed(self) -> None: ...
     def group_volume_told(self, gid: int, level: int) -> None: ...
+    def sources_changed(self) -> None: ...
 
 
 class Events(Quiet):
@@ -155,6 +156,8 @@ class Events(Quiet):
     async def _on_event_heos(self, event: HeosMessage) -> None:
         if event.command == const.EVENT_USER_CHANGED:
             self._follower.account_changed(event.message.get(words.ATTR_USER_NAME))
+        elif event.command == const.EVENT_SOURCES_CHANGED:
+            self._follower.sources_changed()
         elif event.command == const.EVENT_PLAYERS_CHANGED:
             self.stale = True
             self.over.set()

@@ -19,8 +19,8 @@ from sugartalkd.errors import (
     TimedOut,
     Unsupported,
 )
-from sugartalkd.heos import translate
-from sugartalkd.heos.connection import Moved, NoReply, Unreachable
+from sugartalkd.heos import media_play, translate
+from sugartalkd.heos.connection import BUSY_PAUSES, Moved, NoReply, Refused, Unreachable
 from sugartalkd.heos.known import READINGS
 
 if TYPE_CHECKING:
@@ -28,14 +28,13 @@ if TYPE_CHECKING:
 
     from pyheos import HeosPlayer
 
+    from sugartalkd.heos.browse import Browser
     from sugartalkd.heos.connection import CommandConnection
     from sugartalkd.heos.known import Known, PlayMode
-    from sugartalkd.model import PlayerKey, Repeat, Track
+    from sugartalkd.model import Enqueue, PlayerKey, Repeat, Track
 
 URL_LIMIT: Final = 255
 """Characters; devices cut longer URLs off (heos.md 0.2)."""
-BUSY_PAUSES: Final = (0.15, 0.3, 0.6, 1.2, 2.0)
-"""Seconds before a command is tried again that met a busy device; the last one repeats."""
 BUSY_LIMIT: Final = 20.0
 
 _ID_NOT_VALID: Final = 2
@@ -61,6 +60,8 @@ class System(Protocol):
     def reload(self) -> None: ...
     def reread(self, key: PlayerKey) -> None: ...
     def changed(self, known: Known) -> None: ...
+    @property
+    def browser(self) -> Browser: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,22 @@ class PlayerControl:
         except SugartalkError:
             known.not_started()
             raise
+
+    async def play_media(self, media_id: str, enqueue: Enqueue) -> None:
+        """Play what was browsed or found. Raises BadPayload, Unsupported or HeosFailed."""
+        await media_play.play_media(self._system, self._start, media_id, enqueue)
+
+    async def play_favorite(self, wished: str | int) -> None:
+        """A favourite by name, case ignored, or by its number from 1. Raises NoMatch or OutOfRange."""
+        await media_play.play_favorite(self._system, self._start, wished)
+
+    async def play_playlist(self, name: str, enqueue: Enqueue) -> None:
+        """A HEOS playlist by name, case ignored. Raises NoMatch."""
+        await media_play.play_playlist(self._system, self._start, name, enqueue)
+
+    async def _start(self, name: str, operation: Callable[[Heos, int], Awaitable[None]]) -> None:
+        """What a member is told to play, its leader plays."""
+        await self._call_aside(name, operation, to=self.leader)
 
     async def refresh(self) -> None:
         """Ask the player's values again, and its leader's, one at a time: commands may go in between."""
@@ -245,8 +262,9 @@ class PlayerControl:
                 if not again or loop.time() > give_up:
                     if error.error_id == _ID_NOT_VALID:
                         self._system.reload()
-                    raise HeosFailed(
-                        f"{player.name} refused {name}: {error.error_text} (eid {error.error_id})"
+                    raise Refused(
+                        f"{player.name} refused {name}: {error.error_text} (eid {error.error_id})",
+                        error.error_id,
                     ) from None
                 await asyncio.sleep(BUSY_PAUSES[min(tries, len(BUSY_PAUSES) - 1)])
                 tries += 1

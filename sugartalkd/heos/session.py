@@ -11,9 +11,19 @@ from typing import TYPE_CHECKING, Final
 from pyheos import CommandError, CommandFailedError, Credentials, Heos, HeosError
 from pyheos.types import ConnectionState
 
-from sugartalkd.errors import HeosOffline, SugartalkError
+from sugartalkd.errors import HeosFailed, HeosOffline, SugartalkError
 from sugartalkd.heos import translate
-from sugartalkd.heos.connection import UNREADABLE, CommandConnection, Moved, NoReply, Unreachable, close
+from sugartalkd.heos.account import Account
+from sugartalkd.heos.browse import Browser
+from sugartalkd.heos.connection import (
+    UNREADABLE,
+    CommandConnection,
+    Moved,
+    NoReply,
+    ReadingConnection,
+    Unreachable,
+    close,
+)
 from sugartalkd.heos.discovery import search
 from sugartalkd.heos.events import Events, Lost, Poisoned
 from sugartalkd.heos.groups import Groups
@@ -29,7 +39,7 @@ if TYPE_CHECKING:
 
     from pyheos import HeosPlayer
 
-    from sugartalkd.model import FoundPlayer, PlayerKey
+    from sugartalkd.model import FoundPlayer, Page, PlayerKey
     from sugartalkd.state import StateStore
 
 _log = get_logger(__name__)
@@ -50,7 +60,8 @@ class HeosSession:
     """One HEOS system, reached through any of its devices; `run` keeps it for as long as it runs.
 
     `host` is an address, or `auto` for SSDP. `on_players` is told every player that is present, before
-    the first state of a new one. `heartbeat` and `timeout` are seconds.
+    the first state of a new one, `on_account` that `account` is another. `heartbeat` and `timeout` are
+    seconds.
     """
 
     def __init__(
@@ -63,11 +74,18 @@ class HeosSession:
         password: str | None = None,
         heartbeat: float = 4.0,
         timeout: float = 2.0,
+        on_account: Callable[[], None] = lambda: None,
     ) -> None:
         self._wished = host
         self._store = store
         self._on_players = on_players
-        self._credentials = Credentials(username, password) if username and password else None
+        self._on_account = on_account
+        self._account = Account(
+            Credentials(username, password) if username and password else None,
+            self.own_connection,
+            self._account_is_another,
+        )
+        self.browser = Browser(self)
         self._heartbeat = heartbeat
         self._timeout = timeout
         self._book = LinkBook(store, HEOS_LINK, None if host == "auto" else host)
@@ -75,6 +93,7 @@ class HeosSession:
         """The address that was used last."""
         self._events: Events | None = None
         self._commands: CommandConnection | None = None
+        self._reading: ReadingConnection | None = None
         self._spare: dict[PlayerKey, CommandConnection] = {}
         """A connection of its own for each player that does not answer."""
         self._known: dict[PlayerKey, Known] = {}
@@ -84,13 +103,59 @@ class HeosSession:
         self._beside: set[asyncio.Task[None]] = set()
         self._closing: set[asyncio.Task[None]] = set()
         self._retry = Retry(SHORTEST_PAUSE, time.monotonic())
-        self.account: str | None = None
-        """The signed-in HEOS account, `signed_out`, or `None` while unknown."""
+        self._restoring: asyncio.Task[None] | None = None
+        """Signs in again."""
 
     # -- for the daemon ------------------------------------------------------------------------------
 
     def player(self, key: PlayerKey) -> PlayerControl:
         return PlayerControl(self, key)
+
+    @property
+    def account(self) -> str | None:
+        """The signed-in HEOS account, `signed_out`, or `None` while unknown."""
+        return self._account.name
+
+    async def sources(self) -> Page:
+        """See Browser, as for the four below."""
+        return await self.browser.sources()
+
+    async def browse(self, source: str | int | None, container: str | None, limit: int, offset: int) -> Page:
+        return await self.browser.browse(source, container, limit, offset)
+
+    async def search(
+        self, source: str | int, query: str, criteria: str | int | None, limit: int, offset: int
+    ) -> Page:
+        return await self.browser.search(source, query, criteria, limit, offset)
+
+    async def favorites(self, limit: int, offset: int) -> Page:
+        return await self.browser.favorites(limit, offset)
+
+    async def playlists(self, limit: int, offset: int) -> Page:
+        return await self.browser.playlists(limit, offset)
+
+    async def sign_in(self, username: str, password: str) -> None:
+        """Instead of the configured account, for as long as the daemon runs. See Account."""
+        self._check_online()
+        await self._account.sign_in(username, password)
+
+    async def sign_out(self) -> None:
+        """Also forget with what to sign in again. See Account."""
+        self._check_online()
+        await self._account.sign_out()
+
+    async def reboot(self) -> None:
+        """Restart the device that the session is with. Raises HeosFailed or HeosOffline."""
+        self._check_online()
+        connection = self.own_connection()
+        try:
+            await connection.call(lambda heos: heos.reboot())
+        except CommandFailedError as error:
+            raise HeosFailed(f"the HEOS device refused to restart: {error}") from None
+        except (NoReply, Unreachable, Moved) as error:
+            raise HeosOffline(f"the HEOS device could not be told to restart: {error}") from None
+        finally:
+            connection.close()
 
     async def run(self) -> None:
         """Connect, follow, and connect again, without end."""
@@ -111,8 +176,7 @@ class HeosSession:
 
     def present(self, key: PlayerKey) -> tuple[Known, HeosPlayer]:
         """A player that can be told something now. Raises HeosOffline."""
-        if self._book.word is not LinkWord.ONLINE:
-            raise HeosOffline(f"the HEOS system is {self._book.word.value}; the command was not sent")
+        self._check_online()
         known = self._known.get(key)
         if known is None or known.player is None:
             raise HeosOffline("the HEOS system does not know this player at the moment")
@@ -129,6 +193,23 @@ class HeosSession:
         if self._host is None:
             raise HeosOffline("the HEOS system is not connected")
         return CommandConnection(self._host, timeout or SLOW, self._discard)
+
+    def browse_connection(self) -> CommandConnection:
+        """The connection for browsing, searching and reading queues: in order, 29 s each, Busy when full.
+
+        Raises HeosOffline. What it raises itself while the system is lost is Moved or NoReply.
+        """
+        self._check_online()
+        if self._reading is None:
+            self._reading = ReadingConnection(self._host or "", self._discard)
+        return self._reading
+
+    async def account_settled(self) -> None:
+        await self._account.settled()
+
+    def _check_online(self) -> None:
+        if self._book.word is not LinkWord.ONLINE:
+            raise HeosOffline(f"the HEOS system is {self._book.word.value}; the command was not sent")
 
     def answered(self, key: PlayerKey) -> None:
         if (spare := self._spare.pop(key, None)) is not None:
@@ -200,7 +281,14 @@ class HeosSession:
         self._store.report(known.found.key, ZoneReport("playback_error", text))
 
     def account_changed(self, name: str | None) -> None:
-        self.account = name or "signed_out"
+        self._account.heard(name)
+
+    def sources_changed(self) -> None:
+        self.browser.forget()
+
+    def _account_is_another(self) -> None:
+        self.browser.forget()
+        self._on_account()
 
     # -- one session ---------------------------------------------------------------------------------
 
@@ -254,29 +342,10 @@ class HeosSession:
         self._events = events
         if self._commands is None:
             self._commands = CommandConnection(host, self._timeout, self._discard)
-            self._aside(self._sign_in(host), "heos account")
+            self._restoring = self._aside(self._account.restore(), "heos account")
         self._take_players(players)
         self._book.online(latency, read_through=False)
         return events
-
-    async def _sign_in(self, host: str) -> None:
-        """The account is a courtesy: whatever goes wrong with it, the house goes on."""
-        connection = CommandConnection(host, SLOW, self._discard)
-        credentials = self._credentials
-
-        async def ask(heos: Heos) -> str | None:
-            if credentials is None:
-                return await heos.check_account()
-            return await heos.sign_in(credentials.username, credentials.password)
-
-        try:
-            self.account = await connection.call(ask) or "signed_out"
-        except (CommandFailedError, NoReply, Unreachable, SugartalkError) as error:
-            self.account = "signed_out"
-            if credentials is not None:
-                _log.warning("the HEOS account is not signed in", error=str(error))
-        finally:
-            connection.close()
 
     async def _read_all(self, events: Events) -> None:
         for known in list(self._by_pid.values()):
@@ -386,32 +455,38 @@ class HeosSession:
             self._events = None
         self._close_commands()
         self._groups.leave()
-        self.account = None
+        if self._restoring is not None:
+            self._restoring.cancel()
+        self._account.lost()
+        self.browser.forget()
         self._by_pid.clear()
         for known in self._known.values():
             known.leave()
             self._store.put_player(known.found.key, None)
 
     def _close_commands(self) -> None:
-        for connection in (self._commands, *self._spare.values()):
+        for connection in (self._commands, self._reading, *self._spare.values()):
             if connection is not None:
                 connection.close()
-        self._commands = None
+        self._commands = self._reading = None
         self._spare.clear()
 
     def _discard(self, heos: Heos) -> None:
         """Close a connection without waiting for it; `run` waits at its end."""
         self._own(close(heos), "heos close", self._closing)
 
-    def _aside(self, work: Coroutine[None, None, None], name: str) -> None:
+    def _aside(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
         """Run something beside the session; `run` ends it."""
-        self._own(work, name, self._beside)
+        return self._own(work, name, self._beside)
 
     @staticmethod
-    def _own(work: Coroutine[None, None, None], name: str, owner: set[asyncio.Task[None]]) -> None:
+    def _own(
+        work: Coroutine[None, None, None], name: str, owner: set[asyncio.Task[None]]
+    ) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work, name=name)
         owner.add(task)
         task.add_done_callback(owner.discard)
+        return task
 
 
 def _reason(error: BaseException, host: str) -> str:

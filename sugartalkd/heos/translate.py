@@ -46,8 +46,17 @@ def text(given: str | None) -> str | None:
     """A device's text: exactly three escapes undone (heos.md 3.3), fit for a topic, empty is none."""
     if not given:
         return None
-    plain = _UNFIT.sub("", _ESCAPE.sub(lambda found: _ESCAPES[found[0]], given)).strip()
-    return plain or None
+    return _UNFIT.sub("", unescaped(given)).strip() or None
+
+
+def unescaped(given: str) -> str:
+    """A device's id as it is meant: the three escapes undone once, because pyheos will do them again."""
+    return _ESCAPE.sub(lambda found: _ESCAPES[found[0]], given)
+
+
+def unfit(given: str) -> bool:
+    """Whether a text may not go to a device: a line end in it would be a second command (heos.md 3.2)."""
+    return _UNFIT.search(given) is not None
 
 
 def transport(state: PlayState | None) -> Transport | None:
