@@ -217,7 +217,7 @@ class Reread:
 
 
 Setting: TypeAlias = (
-    SetVolume | SetMute | SetPower | SetInput | SetSoundMode | SetSleep | SetRepeat | SetShuffle
+    SetVolume | SetMute | SetPower | SetInput | SetSoundMode | SetSleep | SetRepeat | SetShuffle | SetSetting
 )
 
 
@@ -228,7 +228,7 @@ class SetMany:
     settings: tuple[tuple[str, Setting], ...]
 
 
-ZoneCommand: TypeAlias = Setting | Press | PlayUrl | Reread | SetMany
+ZoneCommand: TypeAlias = Setting | Press | PlayUrl | SendRaw | Reread | SetMany
 
 
 @dataclass(frozen=True, slots=True)

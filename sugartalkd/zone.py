@@ -15,11 +15,13 @@ from sugartalkd.command import (
     PlayUrl,
     Press,
     Reread,
+    SendRaw,
     SetInput,
     SetMany,
     SetMute,
     SetPower,
     SetRepeat,
+    SetSetting,
     SetShuffle,
     SetSleep,
     SetSoundMode,
@@ -31,12 +33,21 @@ from sugartalkd.command import (
     ZoneCommand,
 )
 from sugartalkd.errors import BadPayload, Internal, NotConfirmed, OutOfRange, SugartalkError, Unsupported
-from sugartalkd.model import Capability, Owner, Transport
-from sugartalkd.topics import STATES
+from sugartalkd.model import Capability, Owner, ReceiverZone, Transport
+from sugartalkd.topics import STATES, setting
 from sugartalkd.volume import Resolved, resolve
 
 if TYPE_CHECKING:
-    from sugartalkd.model import Object, PlayerState, ReceiverState, Repeat, Track, Zone, ZoneState
+    from sugartalkd.model import (
+        Object,
+        PlayerState,
+        ReceiverState,
+        Repeat,
+        SettingValue,
+        Track,
+        Zone,
+        ZoneState,
+    )
     from sugartalkd.state import StateStore
 
 TARGET_HOLDS: Final = 1.0
@@ -73,6 +84,9 @@ class Receiver(Protocol):
     async def set_input(self, name: str) -> Confirmation: ...
     async def set_sound_mode(self, mode: str) -> Confirmation: ...
     async def set_sleep(self, minutes: int) -> Confirmation: ...
+    async def set_setting(self, name: str, value: SettingValue) -> Confirmation: ...
+    async def ask_setting(self, name: str) -> None: ...
+    async def raw(self, line: str) -> list[str]: ...
     async def refresh(self) -> None: ...
 
 
@@ -117,7 +131,9 @@ class ZoneDevices:
                 self.check(setting)
             return
         needed = _NEEDS.get(type(command))
-        if needed is not None and needed not in self.zone.capabilities:
+        if isinstance(command, SetSetting):
+            self._check_setting(command)
+        elif needed is not None and needed not in self.zone.capabilities:
             raise Unsupported(f"{self.zone.id} has no {needed.value}: it has {self._can_do}")
         match command:
             case SetVolume(change):
@@ -128,6 +144,9 @@ class ZoneDevices:
                 self._input(name)
             case SetSoundMode(name):
                 self._sound_mode(name)
+            case SendRaw():
+                if self.zone.receiver is None:
+                    raise Unsupported(f"{self.zone.id} has no receiver that could take a raw command")
             case PlayUrl(volume=change) if change is not None:
                 self.check(SetVolume(change))
             case Reread(attribute) if attribute is not None:
@@ -172,11 +191,24 @@ class ZoneDevices:
         if attribute is not None and aimed is not None and self._targets.get(attribute) is aimed:
             del self._targets[attribute]
 
-    def _aim(self, attribute: Capability, value: float, *, confirmed: bool) -> None:
+    def _aim(self, attribute: str, value: float, *, confirmed: bool) -> None:
         # Noted before it is sent: what comes while it travels builds on it.
         holds = CONFIRMED_WITHIN if confirmed else TARGET_HOLDS
         until = asyncio.get_running_loop().time() + holds
-        self._targets[attribute.value] = Target(value, until)
+        self._targets[attribute] = Target(value, until)
+
+    def _check_setting(self, command: SetSetting) -> None:
+        """Only settings that this zone's receiver has been heard to know can be set."""
+        name, known = command.name, self.zone.settings
+        if self.zone.receiver is None:
+            raise Unsupported(f"{self.zone.id} has no receiver, so it has no {name}")
+        if self.zone.receiver_zone is not ReceiverZone.MAIN:
+            raise Unsupported(f"{name} belongs to the receiver's main zone, {self.zone.id} is another one")
+        if name not in known:
+            has = f"it answers for {', '.join(known)}" if known else "it has not answered for any setting yet"
+            raise Unsupported(f"the receiver of {self.zone.id} does not answer when asked for {name}; {has}")
+        if isinstance(setting.BY_NAME[name].kind, setting.Picture):
+            self._setting_value(command)
 
     def _check_readable(self, attribute: str) -> None:
         row = next((row for row in STATES if row.path == attribute), None)
@@ -191,6 +223,8 @@ class ZoneDevices:
 
     def lane(self, command: ZoneCommand) -> Lane:
         """Which device the command goes to."""
+        if isinstance(command, SendRaw):
+            return Lane.RECEIVER
         needed = _NEEDS.get(type(command))
         return Lane.PLAYER if needed is None else self._lane_of(needed)
 
@@ -228,6 +262,10 @@ class ZoneDevices:
                 return await self._the_receiver.set_sound_mode(self._sound_mode(name))
             case SetSleep(minutes):
                 return await self._the_receiver.set_sleep(minutes)
+            case SetSetting(name):
+                return await self._the_receiver.set_setting(name, await self._setting(command))
+            case SendRaw(line):
+                data["lines"] = [*await self._the_receiver.raw(line)]
             case SetRepeat(repeat):
                 await self._the_player.set_repeat(repeat)
             case SetShuffle(on):
@@ -291,21 +329,56 @@ class ZoneDevices:
         current = aimed.value if aimed is not None else heard if isinstance(heard, float) else None
         return resolve(change, self.zone.scale, self.zone.max_volume, current)
 
+    async def _setting(self, command: SetSetting) -> SettingValue:
+        """The wished value; a toggle turns over what the receiver says, asking it if need be."""
+        name, receiver = command.name, self._the_receiver
+        if not isinstance(command.value, bool | Toggle):
+            return self._setting_value(command)
+        return await self._turned(
+            command.value,
+            attribute_of(command) or name,
+            lambda: self._state.from_receiver(lambda part: part.settings.get(name)),
+            lambda: receiver.ask_setting(name),
+            confirmed=True,
+        )
+
+    def _setting_value(self, command: SetSetting) -> SettingValue:
+        """A setting that is no switch; where it may be an input, that input by the receiver's own name."""
+        value = command.value
+        if isinstance(value, Toggle):
+            raise Internal(f"{command.name} cannot be toggled")
+        picture = isinstance(setting.BY_NAME[command.name].kind, setting.Picture)
+        if picture and isinstance(value, str) and value not in {"on", "off"}:
+            return self._input(value)
+        return value
+
     async def _on_or_off(self, on: OnOff, what: Capability, read: Callable[[], object]) -> bool:
+        confirmed = self._lane_of(what) is Lane.RECEIVER
+        return await self._turned(on, what.value, read, lambda: self._ask(what), confirmed=confirmed)
+
+    async def _turned(
+        self,
+        on: OnOff,
+        what: str,
+        read: Callable[[], object],
+        ask: Callable[[], Awaitable[None]],
+        *,
+        confirmed: bool,
+    ) -> bool:
         """The wished state; a toggle turns over what the device says, asking it if need be."""
         if on is TOGGLE:
             present: object = None
             if (aimed := self.aimed(what)) is not None:
                 present = bool(aimed.value)
             elif not isinstance(present := read(), bool):
-                await self._ask(what)
+                await ask()
                 present = read()
             if not isinstance(present, bool):
                 raise NotConfirmed(
-                    f"{self.zone.id} does not say its {what.value}, so it cannot be toggled; send ON or OFF"
+                    f"{self.zone.id} does not say its {what}, so it cannot be toggled; send ON or OFF"
                 )
             on = not present
-        self._aim(what, bool(on), confirmed=self._lane_of(what) is Lane.RECEIVER)
+        self._aim(what, bool(on), confirmed=confirmed)
         return bool(on)
 
     async def _ask(self, what: Capability) -> None:
@@ -356,6 +429,7 @@ _NEEDS: Final[dict[type[ZoneCommand], Capability]] = {
     SetSleep: Capability.SLEEP,
     SetRepeat: Capability.REPEAT,
     SetShuffle: Capability.SHUFFLE,
+    SetSetting: Capability.SETTINGS,
     Press: Capability.TRANSPORT,
     PlayUrl: Capability.TRANSPORT,
 }
@@ -371,6 +445,8 @@ def _shuffle(part: PlayerState) -> bool | None:
 
 def attribute_of(command: ZoneCommand) -> str | None:
     """What a newer command of the same kind replaces; verbs are never merged."""
+    if isinstance(command, SetSetting):
+        return setting.BY_NAME[command.name].path
     needed = _NEEDS.get(type(command))
     return None if needed is None or needed is Capability.TRANSPORT else needed.value
 
@@ -378,7 +454,13 @@ def attribute_of(command: ZoneCommand) -> str | None:
 def is_value(command: ZoneCommand) -> bool:
     """Whether it says what is wanted by itself; steps and toggles build on what came before."""
     match command:
-        case SetVolume(Steps()) | SetMute(Toggle()) | SetPower(Toggle()) | SetShuffle(Toggle()):
+        case (
+            SetVolume(Steps())
+            | SetMute(Toggle())
+            | SetPower(Toggle())
+            | SetShuffle(Toggle())
+            | SetSetting(value=Toggle())
+        ):
             return False
         case _:
             return True

@@ -11,6 +11,7 @@ from sugartalkd.command import (
     PlayUrl,
     Press,
     Reread,
+    SendRaw,
     SetInput,
     SetMany,
     SetMute,
@@ -25,9 +26,9 @@ from sugartalkd.command import (
     Verb,
     ZoneCommand,
 )
-from sugartalkd.errors import BadPayload, Forbidden, SugartalkError, UnknownAction, Unsupported
+from sugartalkd.errors import BadPayload, SugartalkError, UnknownAction, Unsupported
 from sugartalkd.model import Repeat, Track
-from sugartalkd.topics import payload
+from sugartalkd.topics import payload, setting
 from sugartalkd.topics.row import CommandRow, SettingRow
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 SLEEP_LIMIT: Final = 120
 URL_LIMIT: Final = 255
 """Characters; HEOS devices cut a longer URL off (heos.md 0.2)."""
+
+RAW_LIMIT: Final = 134
+"""Characters of one receiver command, its CR not counted (denon.md 1.1)."""
 
 _REPEATS: Final = {repeat.value: repeat for repeat in Repeat}
 _VERBS: Final[dict[str, ZoneCommand]] = {
@@ -76,6 +80,7 @@ SETTINGS: Final = (
                lambda given: SetRepeat(payload.word(given, "repeat", _REPEATS))),
     SettingRow("shuffle", "Shuffle", "`ON` \\| `OFF` \\| `toggle`",
                lambda given: SetShuffle(payload.on_off(given, "shuffle"))),
+    *(spec.setting_row() for spec in setting.SPECS),
 )  # fmt: skip
 """In the order in which `<zone>/set` carries them out."""
 
@@ -170,6 +175,18 @@ def _get(given: str | Object) -> Reread:
     return Reread(None if wished in {"", "press"} else wished)
 
 
+def _raw(given: str | Object) -> SendRaw:
+    """One command, as the receiver takes it: letter case and spaces inside it matter."""
+    line = payload.as_text(payload.value(given, "command"), "receiver/raw")
+    if not line:
+        raise BadPayload("receiver/raw needs a command, such as PSDYNEQ ?")
+    if not (line.isascii() and line.isprintable()):
+        raise BadPayload("a receiver takes printable ASCII only")
+    if len(line) > RAW_LIMIT:
+        raise BadPayload(f"the command has {len(line)} characters; receivers ignore more than {RAW_LIMIT}")
+    return SendRaw(line)
+
+
 def _did_you_mean(given: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(given[:64], list(known), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
@@ -190,12 +207,13 @@ COMMANDS: Final = (
     CommandRow("play", "Play something now", 'JSON: `{"url", "title", "artist", "album", "volume"}`', _play),
     CommandRow("get", "Ask the devices again and publish what they say", "empty, or an attribute's name",
                _get, empty=True),
+    CommandRow("receiver/raw", "One command to the receiver, if the configuration has `allow_raw`; the reply "
+               'carries what it said within 300 ms: `{"lines": [...]}`', "`PSDYNEQ ?`", _raw),
 )  # fmt: skip
 
 ABSENT: Final[Mapping[str, type[SugartalkError]]] = {
     "position/set": Unsupported,
     "group_volume/set": Unsupported,
-    "setting/+/set": Unsupported,
     "group/set": Unsupported,
     "group/add": Unsupported,
     "group/remove": Unsupported,
@@ -205,6 +223,5 @@ ABSENT: Final[Mapping[str, type[SugartalkError]]] = {
     "queue/move": Unsupported,
     "queue/save": Unsupported,
     "announce": Unsupported,
-    "receiver/raw": Forbidden,
 }
 """Commands of the contract that no zone of this version can carry out, and how they are refused."""
