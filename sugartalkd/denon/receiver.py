@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar, assert_never
 
 from sugartalkd.denon import settings
-from sugartalkd.denon.link import Link, Session
+from sugartalkd.denon.link import Link
 from sugartalkd.denon.protocol import (
     FOLLOWS_MAIN,
     MAIN,
@@ -42,6 +42,7 @@ from sugartalkd.state import LinkBook
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from sugartalkd.denon.session import Session
     from sugartalkd.model import ReceiverId
     from sugartalkd.state import StateStore
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -21,6 +20,7 @@ from sugartalkd.heos.known import Known
 from sugartalkd.heos.player import PlayerControl
 from sugartalkd.log import get_logger
 from sugartalkd.model import HEOS_LINK, LinkWord
+from sugartalkd.retry import Retry
 from sugartalkd.state import LinkBook, ZoneReport
 
 if TYPE_CHECKING:
@@ -36,15 +36,7 @@ _log = get_logger(__name__)
 PORT: Final = 1255
 SETUP_LIMIT: Final = 8.0
 """Seconds from connecting to the list of players."""
-STABLE: Final = 10.0
-"""Seconds that a session has to last so as not to count as short."""
-SHORT_SESSIONS: Final = 2
-"""So many sessions in a row may be short; each further one doubles the shortest pause."""
-PAUSES: Final = (0.3, 30.0)
-PAUSE_SHARE: Final = 1 / 3
-"""The pause, as a share of the outage until now: short outages are found at once, long ones cost little."""
-AT_ONCE: Final = 1.0
-"""Seconds: an attempt that begins sooner after a loss is still the first one."""
+SHORTEST_PAUSE: Final = 0.3
 RELOADS: Final = (3.0, 10.0, 60.0)
 """Seconds until players are asked again that did not tell everything; the last one repeats."""
 PROBE: Final = 5.0
@@ -89,8 +81,7 @@ class HeosSession:
         self._told: tuple[FoundPlayer, ...] = ()
         self._beside: set[asyncio.Task[None]] = set()
         self._closing: set[asyncio.Task[None]] = set()
-        self._lost_at = time.monotonic()
-        self._short_sessions = 0
+        self._retry = Retry(SHORTEST_PAUSE, time.monotonic())
         self.account: str | None = None
         """The signed-in HEOS account, `signed_out`, or `None` while unknown."""
 
@@ -101,7 +92,7 @@ class HeosSession:
 
     async def run(self) -> None:
         """Connect, follow, and connect again, without end."""
-        self._lost_at = time.monotonic()
+        self._retry = Retry(SHORTEST_PAUSE, time.monotonic())
         self._aside(self._probe_silent(), "heos silent players")
         try:
             while True:
@@ -301,18 +292,13 @@ class HeosSession:
         """Say that the system is away, then wait before the next attempt."""
         present = time.monotonic()
         if self._book.word is LinkWord.ONLINE:
-            self._lost_at = present
-            if online_at is not None:
-                short = present - online_at < STABLE
-                self._short_sessions = self._short_sessions + 1 if short else 0
+            self._retry.lost(present, None if online_at is None else present - online_at)
             self._book.lost(reason)
         self._leave()
-        shortest = PAUSES[0] * 2.0 ** max(0, self._short_sessions - SHORT_SESSIONS)
-        pause = min(max((present - self._lost_at) * PAUSE_SHARE, shortest), PAUSES[1])
-        pause *= random.uniform(0.8, 1.0)  # noqa: S311  # spreads attempts, keeps no secret
-        if self._lost_at != present or pause > AT_ONCE:
-            self._book.down(LinkWord.OFFLINE, reason, datetime.now(UTC) + timedelta(seconds=pause))
-        await asyncio.sleep(pause)
+        pause = self._retry.pause(present)
+        if not pause.at_once:
+            self._book.down(LinkWord.OFFLINE, reason, datetime.now(UTC) + timedelta(seconds=pause.seconds))
+        await asyncio.sleep(pause.seconds)
 
     # -- players -------------------------------------------------------------------------------------
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from sugartalkd.denon.link import pause_after
 from sugartalkd.denon.receiver import DenonReceiver
 from sugartalkd.errors import NotConfirmed, ReceiverOffline, Superseded, Unsupported
 from sugartalkd.model import LinkWord, ReceiverId, ReceiverState, ReceiverZone, Zone, ZoneId, receiver_link
@@ -438,13 +437,6 @@ async def test_accepted_and_closed_is_busy_without_a_storm() -> None:
             await house.online()
 
 
-def test_pauses_follow_the_outage() -> None:
-    for outage, longest in ((0, 0.4), (1.2, 0.4), (3, 1), (9, 3), (90, 30), (9_000, 30)):
-        pauses = [pause_after(outage) for _ in range(200)]
-        assert max(pauses) <= longest
-        assert min(pauses) >= 0.8 * longest
-
-
 async def test_an_unreachable_receiver_is_offline() -> None:
     house = House(23, frozenset({MAIN}), {})
     house.receiver = DenonReceiver(DENON, "no-such-receiver.invalid", 23, house.store, frozenset({MAIN}))
@@ -457,7 +449,7 @@ async def test_an_unreachable_receiver_is_offline() -> None:
 
 
 async def test_a_receiver_that_does_not_answer_is_offline_not_busy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sugartalkd.denon.link.FIRST_ANSWER_LIMIT", 0.1)
+    monkeypatch.setattr("sugartalkd.denon.session.FIRST_ANSWER_LIMIT", 0.1)
     async with AvrSimulator(port=0, answer_delay=QUICK) as avr:
         avr.faults.silent = True
         async with running(avr.port, wait=False) as house:
