@@ -45,15 +45,16 @@ from sugartalkd.command import (
 )
 from sugartalkd.errors import (
     BadPayload,
+    Internal,
     NotConfirmed,
     OutOfRange,
     SugartalkError,
     UnknownZone,
     Unsupported,
 )
-from sugartalkd.model import Capability, Owner, Transport
-from sugartalkd.rules import NEEDS, Lane, lane_of
-from sugartalkd.topics import STATES
+from sugartalkd.model import Capability, Owner, ReceiverZone, Transport
+from sugartalkd.rules import NEEDS, Lane, attribute_of, lane_of
+from sugartalkd.topics import STATES, setting
 from sugartalkd.volume import Resolved, resolve
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ class Receiver(Protocol):
     async def set_sound_mode(self, mode: str) -> Confirmation: ...
     async def set_sleep(self, minutes: int) -> Confirmation: ...
     async def set_setting(self, name: str, value: SettingValue) -> Confirmation: ...
+    async def ask_setting(self, name: str) -> None: ...
     async def raw(self, line: str) -> list[str]: ...
     async def refresh(self) -> None: ...
 
@@ -172,7 +174,9 @@ class ZoneDevices:
     def check(self, command: ZoneCommand) -> None:
         """Refuse what this zone can never carry out, before anything moves."""
         needed = NEEDS.get(type(command))
-        if needed is not None and needed not in self.zone.capabilities:
+        if isinstance(command, SetSetting):
+            self._check_setting(command)
+        elif needed is not None and needed not in self.zone.capabilities:
             raise Unsupported(f"{self.zone.id} has no {needed.value}: it has {self._can_do}")
         match command:
             case SetMany(settings):
@@ -190,12 +194,10 @@ class ZoneDevices:
                 self._input(name)
             case SetSoundMode(name):
                 self._sound_mode(name)
-            case SetSetting(name):
-                self._check_setting(name)
             case SetSleep(fade=fade) if fade is not None and self._player is None:
                 raise Unsupported(f"{self.zone.id} has no player whose music could fade")
-            case SendRaw() if self._receiver is None:
-                raise Unsupported(f"{self.zone.id} has no receiver")
+            case SendRaw() if self.zone.receiver is None:
+                raise Unsupported(f"{self.zone.id} has no receiver that could take a raw command")
             case (
                 PlayUrl(volume=change)
                 | PlayMedia(volume=change)
@@ -210,11 +212,6 @@ class ZoneDevices:
                 self._check_readable(attribute)
             case _:
                 pass
-
-    def _check_setting(self, name: str) -> None:
-        if name not in self.zone.settings:
-            known = ", ".join(self.zone.settings) or "none so far"
-            raise Unsupported(f"the receiver of {self.zone.id} knows no {name}; it has told of {known}")
 
     @property
     def asleep(self) -> bool:
@@ -259,6 +256,19 @@ class ZoneDevices:
         until = asyncio.get_running_loop().time() + holds
         self._targets[attribute] = Target(value, until)
 
+    def _check_setting(self, command: SetSetting) -> None:
+        """Only settings that this zone's receiver has been heard to know can be set."""
+        name, known = command.name, self.zone.settings
+        if self.zone.receiver is None:
+            raise Unsupported(f"{self.zone.id} has no receiver, so it has no {name}")
+        if self.zone.receiver_zone is not ReceiverZone.MAIN:
+            raise Unsupported(f"{name} belongs to the receiver's main zone, {self.zone.id} is another one")
+        if name not in known:
+            has = f"it answers for {', '.join(known)}" if known else "it has not answered for any setting yet"
+            raise Unsupported(f"the receiver of {self.zone.id} does not answer when asked for {name}; {has}")
+        if isinstance(setting.BY_NAME[name].kind, setting.Picture):
+            self._setting_value(command)
+
     def _check_readable(self, attribute: str) -> None:
         row = next((row for row in STATES if row.path == attribute), None)
         if row is None:
@@ -289,8 +299,8 @@ class ZoneDevices:
                 return await self._the_receiver.set_sound_mode(self._sound_mode(name))
             case SetSleep(minutes, fade):
                 return await self._set_sleep(minutes, fade)
-            case SetSetting(name, value):
-                return await self._set_setting(name, value)
+            case SetSetting(name):
+                return await self._the_receiver.set_setting(name, await self._setting(command))
             case SendRaw(line):
                 data["lines"] = [*await self._the_receiver.raw(line)]
             case SetRepeat(repeat):
@@ -335,17 +345,6 @@ class ZoneDevices:
             return None if self._receiver is None else await self._receiver.set_sleep(0)
         self.room.end_timer()
         return await self._receiver.set_sleep(minutes)
-
-    async def _set_setting(self, name: str, value: SettingValue | Toggle) -> Confirmation:
-        if isinstance(value, Toggle):
-            attribute = f"setting/{name}"
-            value = await self._on_or_off(
-                value,
-                Capability.SETTINGS,
-                lambda: self.state.from_receiver(lambda part: part.settings.get(name)),
-                attribute=attribute,
-            )
-        return await self._the_receiver.set_setting(name, value)
 
     async def _shuffle_first(self, shuffle: bool | None) -> None:
         if shuffle is not None:
@@ -433,24 +432,56 @@ class ZoneDevices:
         current = aimed.value if aimed is not None else heard if isinstance(heard, float) else None
         return resolve(change, self.zone.scale, self.state.max_volume, current)
 
-    async def _on_or_off(
-        self, on: OnOff, what: Capability, read: Callable[[], object], attribute: str | None = None
+    async def _setting(self, command: SetSetting) -> SettingValue:
+        """The wished value; a toggle turns over what the receiver says, asking it if need be."""
+        name, receiver = command.name, self._the_receiver
+        if not isinstance(command.value, bool | Toggle):
+            return self._setting_value(command)
+        return await self._turned(
+            command.value,
+            attribute_of(command) or name,
+            lambda: self.state.from_receiver(lambda part: part.settings.get(name)),
+            lambda: receiver.ask_setting(name),
+            confirmed=True,
+        )
+
+    def _setting_value(self, command: SetSetting) -> SettingValue:
+        """A setting that is no switch; where it may be an input, that input by the receiver's own name."""
+        value = command.value
+        if isinstance(value, Toggle):
+            raise Internal(f"{command.name} cannot be toggled")
+        picture = isinstance(setting.BY_NAME[command.name].kind, setting.Picture)
+        if picture and isinstance(value, str) and value not in {"on", "off"}:
+            return self._input(value)
+        return value
+
+    async def _on_or_off(self, on: OnOff, what: Capability, read: Callable[[], object]) -> bool:
+        confirmed = lane_of(what, self.zone) is Lane.RECEIVER
+        return await self._turned(on, what.value, read, lambda: self._ask(what), confirmed=confirmed)
+
+    async def _turned(
+        self,
+        on: OnOff,
+        what: str,
+        read: Callable[[], object],
+        ask: Callable[[], Awaitable[None]],
+        *,
+        confirmed: bool,
     ) -> bool:
         """The wished state; a toggle turns over what the device says, asking it if need be."""
-        name = attribute or what.value
         if on is TOGGLE:
             present: object = None
-            if (aimed := self.aimed(name)) is not None:
+            if (aimed := self.aimed(what)) is not None:
                 present = bool(aimed.value)
             elif not isinstance(present := read(), bool):
-                await self._ask(what)
+                await ask()
                 present = read()
             if not isinstance(present, bool):
                 raise NotConfirmed(
-                    f"{self.zone.id} does not say its {name}, so it cannot be toggled; send ON or OFF"
+                    f"{self.zone.id} does not say its {what}, so it cannot be toggled; send ON or OFF"
                 )
             on = not present
-        self._aim(name, bool(on), confirmed=lane_of(what, self.zone) is Lane.RECEIVER)
+        self._aim(what, bool(on), confirmed=confirmed)
         return bool(on)
 
     async def _ask(self, what: Capability) -> None:

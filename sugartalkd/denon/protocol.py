@@ -7,6 +7,9 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias, assert_never
 
+from sugartalkd.denon import settings
+from sugartalkd.denon.digits import decode_volume, encode_volume
+from sugartalkd.denon.settings import SettingChange
 from sugartalkd.model import RECEIVER_INPUT, ReceiverZone
 
 MAIN: Final = ReceiverZone.MAIN
@@ -78,7 +81,9 @@ class Sleep:
     zone: ReceiverZone = MAIN
 
 
-Change: TypeAlias = UnitPower | ZonePower | Volume | VolumeLimit | Mute | Source | SoundMode | Sleep
+Change: TypeAlias = (
+    UnitPower | ZonePower | Volume | VolumeLimit | Mute | Source | SoundMode | Sleep | SettingChange
+)
 
 
 class Subject(NamedTuple):
@@ -86,11 +91,14 @@ class Subject(NamedTuple):
 
     kind: type[Change]
     zone: ReceiverZone
+    name: str = ""
+    """Which setting; nothing else needs one."""
 
 
 def subject_of(change: Change) -> Subject:
     """What this change is about."""
-    return Subject(type(change), change.zone)
+    name = change.name if isinstance(change, SettingChange) else ""
+    return Subject(type(change), change.zone, name)
 
 
 # -- tables --------------------------------------------------------------------------------------------
@@ -114,7 +122,6 @@ SOUND_MODES: Final = (
 """What can be sent after `MS`."""
 
 FOLLOWS_MAIN: Final = "SOURCE"
-LOUDEST: Final = 196
 LONGEST_SLEEP: Final = 120
 
 # Zone 2 and 3 have one prefix for power, volume, input and more (`Z2QUICK1`, `Z2CVFL 50`): only a name
@@ -123,32 +130,11 @@ _HEARD_IN_ZONES: Final = frozenset((*INPUTS, *OTHER_INPUTS, FOLLOWS_MAIN, "USB",
 _PREFIXES: Final = {ReceiverZone.ZONE2: "Z2", ReceiverZone.ZONE3: "Z3"}
 _ON_OFF: Final = {"ON": True, "OFF": False}
 _UNIT_POWER: Final = {"ON": True, "STANDBY": False}
-_VOLUME: Final = re.compile(r"([0-9]{2})(5?)")
 _MINUTES: Final = re.compile(r"[0-9]{3}")
 # Values are printable ASCII by the maker's document; anything else is line noise.
 _NAME: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
-# Quick select (Marantz: smart select) shares the prefix of the sound modes.
+# Quick select (Marantz: smart select) shares the prefix of the sound modes; it is a setting.
 _QUICK_SELECT: Final = re.compile(r"(?:QUICK|SMART)[0-9 ?].*")
-
-# -- volume codec --------------------------------------------------------------------------------------
-
-
-def encode_volume(half_steps: int) -> str:
-    """Two digits, and a third one, always 5, for the half: 61 is `305`. Raises ValueError off the scale."""
-    if not 0 <= half_steps <= LOUDEST:
-        raise ValueError(f"{half_steps} half steps are outside 0 to {LOUDEST}")
-    whole, half = divmod(half_steps, 2)
-    return f"{whole:02d}{'5' if half else ''}"
-
-
-def decode_volume(digits: str) -> int | None:
-    """Half steps, or `None` for what is no volume: `5`, `503`, `99` (old models' minimum), `985`."""
-    found = _VOLUME.fullmatch(digits)
-    if found is None:
-        return None
-    half_steps = 2 * int(found[1]) + (1 if found[2] else 0)
-    return half_steps if half_steps <= LOUDEST else None
-
 
 # -- how each subject is said --------------------------------------------------------------------------
 
@@ -237,11 +223,13 @@ def parse(line: str) -> Change | None:
     for code, zone, read in _READERS:
         if line.startswith(code) and (change := read(line[len(code) :].rstrip(" "), zone)) is not None:
             return change
-    return None
+    return settings.parse(line)
 
 
 def encode(change: Change) -> str:
     """The command that asks for this change, without CR. Raises ValueError on anything no table has."""
+    if isinstance(change, SettingChange):
+        return settings.encode(change, change.form)[0]
     code = _CODES.get(subject_of(change))
     if code is None:
         raise ValueError(f"{change} cannot be sent")
@@ -301,6 +289,12 @@ _QUESTIONS: Final = {
 def question(kind: type[Change], zone: ReceiverZone = MAIN) -> Question:
     """How to ask for a subject. Raises KeyError for one that cannot be asked for."""
     return _QUESTIONS[Subject(kind, zone)]
+
+
+def setting_questions(name: str, form: int | None = None) -> tuple[Question, ...]:
+    """How to ask for a setting by its wire name, the likeliest form first."""
+    subject = Subject(SettingChange, MAIN, name)
+    return tuple(Question(text, subject) for text in settings.questions(name, form))
 
 
 # -- framing -------------------------------------------------------------------------------------------

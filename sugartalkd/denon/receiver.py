@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar, assert_never
 
+from sugartalkd.denon import settings
 from sugartalkd.denon.link import Link
 from sugartalkd.denon.protocol import (
     FOLLOWS_MAIN,
@@ -26,6 +27,7 @@ from sugartalkd.denon.protocol import (
     question,
     subject_of,
 )
+from sugartalkd.denon.settings import SettingChange
 from sugartalkd.denon.share import Share
 from sugartalkd.errors import (
     NotConfirmed,
@@ -527,6 +529,8 @@ def _named(change: Change) -> tuple[str, str]:
             named = "sound mode", mode
         case Sleep(minutes):
             named = "sleep", str(minutes)
+        case SettingChange(name, value):
+            named = settings.whole_of(name), settings.words_of(value)
         case _:
             assert_never(change)
     return named

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from sugartalkd.errors import UnknownAction
-from sugartalkd.topics import ABSENT, COMMANDS, REQUESTS, SUBSCRIPTIONS
+from sugartalkd.topics import ABSENT, COMMANDS, REQUESTS, SUBSCRIPTIONS, setting
 
 if TYPE_CHECKING:
     from sugartalkd.command import BridgeCommand, ZoneCommand
@@ -15,9 +14,11 @@ if TYPE_CHECKING:
     from sugartalkd.topics.row import CommandRow, RequestRow
 
 _COMMANDS: Final = {row.path: row for row in COMMANDS}
+_KNOWN: Final = ", ".join(
+    [*(path for path in _COMMANDS if not path.startswith(setting.PREFIX)), f"{setting.PREFIX}<name>/set"]
+)
 _REQUESTS: Final = {row.action: row for row in REQUESTS}
 _REQUEST: Final = "bridge/request"
-_SETTING: Final = re.compile(r"setting/[^/]+/set")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +40,14 @@ class ZoneAddress:
 
     def parse(self, payload: str | Object) -> ZoneCommand:
         if self.row is None:
-            kind = "setting/+/set" if _SETTING.fullmatch(self.action) else self.action
-            if (refusal := ABSENT.get(kind)) is not None:
+            match self.action.split("/"):
+                case ["setting", name, "set"]:
+                    raise setting.unknown(name)
+                case _:
+                    pass
+            if (refusal := ABSENT.get(self.action)) is not None:
                 raise refusal(f"this version of sugartalkd does not carry out {self.action[:64]!r}")
-            raise UnknownAction(f"zones take no {self.action[:64]!r}; they take {', '.join(_COMMANDS)}")
+            raise UnknownAction(f"zones take no {self.action[:64]!r}; they take {_KNOWN}")
         return self.row.parse(payload)
 
 

@@ -1,6 +1,6 @@
 """The contract as a table: subscriptions, router, publisher and reference are loops over its rows."""
 
-from sugartalkd.topics import bridge, zone_command, zone_state
+from sugartalkd.topics import bridge, setting, zone_command, zone_state
 from sugartalkd.topics.bridge import BRIDGE, REQUESTS, ZONE_OTHER
 from sugartalkd.topics.row import subscription_to
 from sugartalkd.topics.zone_command import ABSENT, COMMANDS
@@ -23,6 +23,7 @@ __all__ = [
     "SUBSCRIPTIONS",
     "ZONE_OTHER",
     "bridge",
+    "setting",
     "zone_command",
     "zone_state",
 ]

@@ -122,6 +122,8 @@ def subscription_to(path: str) -> str:
     """The filter below the base topic that brings a zone's command; settings share one (contract 8)."""
     if path.endswith("/set") and path.count("/") == 1:
         return "+/+/set"
+    if path.startswith("setting/"):
+        return "+/setting/+/set"
     return f"+/{path}"
 
 

@@ -9,6 +9,7 @@ from sugartalkd.command import (
     Decibels,
     Press,
     Reread,
+    SendRaw,
     SetInput,
     SetMany,
     SetMute,
@@ -22,9 +23,9 @@ from sugartalkd.command import (
     Verb,
     ZoneCommand,
 )
-from sugartalkd.errors import BadPayload, Forbidden, SugartalkError, UnknownAction, Unsupported
+from sugartalkd.errors import BadPayload, SugartalkError, UnknownAction, Unsupported
 from sugartalkd.model import Repeat
-from sugartalkd.topics import group, payload, play, queue, room
+from sugartalkd.topics import group, payload, play, queue, room, setting
 from sugartalkd.topics.row import CommandRow, SettingRow
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from sugartalkd.model import Json, Object
 
 SLEEP_LIMIT: Final = 120
+RAW_LIMIT: Final = 134
+"""Characters of one receiver command, its CR not counted (denon.md 1.1)."""
+
 _REPEATS: Final = {repeat.value: repeat for repeat in Repeat}
 _VERBS: Final[dict[str, ZoneCommand]] = {
     **{verb.value: Press(verb) for verb in Verb},
@@ -73,6 +77,7 @@ SETTINGS: Final = (
     SettingRow("shuffle", "Shuffle", "`ON` \\| `OFF` \\| `toggle`",
                lambda given: SetShuffle(payload.on_off(given, "shuffle"))),
     *group.SETTINGS,
+    *(spec.setting_row() for spec in setting.SPECS),
 )  # fmt: skip
 """In the order in which `<zone>/set` carries them out."""
 
@@ -112,6 +117,18 @@ def _get(given: str | Object) -> Reread:
     return Reread(None if wished in {"", "press"} else wished)
 
 
+def _raw(given: str | Object) -> SendRaw:
+    """One command, as the receiver takes it: letter case and spaces inside it matter."""
+    line = payload.as_text(payload.value(given, "command"), "receiver/raw")
+    if not line:
+        raise BadPayload("receiver/raw needs a command, such as PSDYNEQ ?")
+    if not (line.isascii() and line.isprintable()):
+        raise BadPayload("a receiver takes printable ASCII only")
+    if len(line) > RAW_LIMIT:
+        raise BadPayload(f"the command has {len(line)} characters; receivers ignore more than {RAW_LIMIT}")
+    return SendRaw(line)
+
+
 COMMANDS: Final = (
     *(row.command() for row in SETTINGS),
     CommandRow("set", "Several attributes, checked whole first, stopping at the first failure",
@@ -123,13 +140,13 @@ COMMANDS: Final = (
     *room.COMMANDS,
     CommandRow("get", "Ask the devices again and publish what they say", "empty, or an attribute's name",
                _get, empty=True),
+    CommandRow("receiver/raw", "One command to the receiver, if the configuration has `allow_raw`; the reply "
+               'carries what it said within 300 ms: `{"lines": [...]}`', "`PSDYNEQ ?`", _raw),
 )  # fmt: skip
 
 ABSENT: Final[Mapping[str, type[SugartalkError]]] = {
     "position/set": Unsupported,
-    "setting/+/set": Unsupported,
     "queue/save": Unsupported,
     "announce": Unsupported,
-    "receiver/raw": Forbidden,
 }
 """Commands of the contract that no zone of this version can carry out, and how they are refused."""

@@ -16,7 +16,7 @@ from sugartalkd.model import (
     Zone,
     ZoneState,
 )
-from sugartalkd.topics import group, queue, room
+from sugartalkd.topics import group, queue, room, setting
 from sugartalkd.topics.payload import ON_OFF, TEXT, decibels, numbers, objects, stamp, words
 from sugartalkd.topics.row import AnyStateRow, EventRow, StateRow, having
 
@@ -195,12 +195,20 @@ STATES: Final[tuple[AnyStateRow, ...]] = (
     *queue.STATES,
     *group.STATES,
     *room.STATES,
+    *(spec.state_row() for spec in setting.SPECS),
 )
 
 
 def snapshot(rows: tuple[AnyStateRow, ...], state: ZoneState, last_changed: datetime) -> Json:
-    """The zone's scalars, its `now_playing` and the time of the last change, as one object."""
-    content: Object = {row.path: row.json(state) for row in rows}
+    """The zone's scalars, its settings, `now_playing` and the time of the last change, as one object."""
+    content: Object = {row.path: row.json(state) for row in rows if not row.path.startswith(setting.PREFIX)}
+    settings: Object = {
+        row.path.removeprefix(setting.PREFIX): row.json(state)
+        for row in rows
+        if row.path.startswith(setting.PREFIX)
+    }
+    if settings:
+        content["settings"] = settings
     content["last_changed"] = stamp(last_changed)
     return content
 

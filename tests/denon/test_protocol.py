@@ -14,6 +14,7 @@ from sugartalkd.denon.protocol import (
     Change,
     Lines,
     Mute,
+    SettingChange,
     Sleep,
     SoundMode,
     Source,
@@ -70,7 +71,8 @@ def test_any_line_is_a_change_or_nothing(line: str) -> None:
     for text in (line, *(code + line for code in ("MV", "MS", "SI", "Z2", "Z2MU", "SLP", "MVMAX", "PW"))):
         change = parse(text)
         assert change is None or type(change).__name__ in {
-            "UnitPower", "ZonePower", "Volume", "VolumeLimit", "Mute", "Source", "SoundMode", "Sleep"
+            "UnitPower", "ZonePower", "Volume", "VolumeLimit", "Mute", "Source", "SoundMode", "Sleep",
+            "SettingChange",
         }  # fmt: skip
 
 
@@ -130,6 +132,7 @@ def test_no_volume_is_sent_off_the_scale(half_steps: int) -> None:
         ("Z2SLPOFF", Sleep(0, ZONE2)),
         ("Z3OFF", ZonePower(False, ZONE3)),
         ("Z3MUON", Mute(True, ZONE3)),
+        ("MSQUICK2", SettingChange("quick_select", 2.0)),
     ],
 )
 def test_lines_of_a_receiver(line: str, change: Change) -> None:
@@ -139,9 +142,9 @@ def test_lines_of_a_receiver(line: str, change: Change) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "", "MV", "PW", "MUMAYBE", "MVMIN 00", "SI", "SI ", "MSQUICK2", "MSQUICK0", "MSSMART3", "MS",
+        "", "MV", "PW", "MUMAYBE", "MVMIN 00", "SI", "SI ", "MSQUICK7", "MSQUICK2 MEMORY", "MS",
         "Z2QUICK1", "Z2CVFL 50", "Z2STBYOFF", "Z2HPFON", "Z2NOSUCH", "Z2MU", "Z2SLP3", "SLP10", "SLPXXX",
-        "ZMFAVORITE1", "CVFL 50", "CVEND", "PSDYNEQ ON", "PSDIL 50", "ECOAUTO", "DIM BRI", "STBYOFF",
+        "ZMFAVORITE1", "CVEND", "PSDEL 030", "PSDYNEQON", "PSDYNEQ MAYBE", "CVFL 70", "CVXX 50", "STBY2H",
         "NSE0Now Playing Media Server", "OPSTS 0000000000000000", "SSINFAISFSV 48K", "SI\ufffd\ufffd",
         "MSD\x01LBY", "BridgeCo AG Telnet server", "pwon", " PWON",
     ],
