@@ -117,7 +117,7 @@ class DenonReceiver:
         self._zones = tuple(zone for zone in ReceiverZone if zone in zones)
         self._confirm_after = confirm_after
         book = LinkBook(store, receiver_link(receiver), host)
-        shared = None if share is None else Share(receiver, *share)
+        shared = None if share is None else Share(f"{host}:{port}", *share)
         self._link = Link(host, port, book, self, pacing=pacing, idle=idle, probe=probe, share=shared)
         self._known: dict[Subject, Change] = {}
         self._pending: dict[Subject, list[_Pending]] = {}

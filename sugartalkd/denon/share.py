@@ -34,6 +34,7 @@ ANSWER_TIME: Final = 0.2
 LINGER: Final = 0.5
 """Seconds that a client still hears the receiver after it has ended its side, as `nc -N` does."""
 CLOSE_LIMIT: Final = 0.5
+GOODBYE: Final = "the session is no longer shared here, or the daemon stops"
 
 _COMMAND: Final = re.compile(rb"[\x20-\x7e]{1,%d}" % LONGEST_COMMAND)
 _WAKES: Final = re.compile(r"(?:PW|ZM|Z2|Z3)ON|SI.*[^?]")
@@ -58,7 +59,7 @@ class Frames:
 class Share:
     """Listens for clients. Each hears every line of the receiver; what they send goes out in turn.
 
-    `name` is the receiver's. Clients stay while there is no session: denonavr, when it is closed at once,
+    `name` is the receiver's, for the log. Clients stay while there is no session: denonavr, when it is closed at once,
     comes back thousands of times within seconds (denon.md 3.2).
     """
 
@@ -104,7 +105,7 @@ class Share:
                 async with asyncio.timeout(CLOSE_LIMIT):
                     await self._empty.wait()
         for client in list(self._clients):
-            client.cut("the daemon stops")
+            client.cut(GOODBYE)
 
     # -- for the link and its session --------------------------------------------------------------------
 
@@ -122,9 +123,9 @@ class Share:
 
     def heard(self, data: bytes) -> None:
         """Pass on what the receiver sent, in whole lines: a client may have come amid one."""
+        lines = [line for line in self._lines.feed(data) if len(line) <= LONGEST_LINE]
         # A receiver that ends lines with CR LF begins the next one with the LF.
-        lines = [line.removeprefix(b"\n") for line in self._lines.feed(data)]
-        block = b"".join(line + b"\r" for line in lines if 0 < len(line) <= LONGEST_LINE)
+        block = b"".join(line.removeprefix(b"\n") + b"\r" for line in lines if line != b"\n")
         if block:
             for client in list(self._clients):
                 client.tell(block)
@@ -248,7 +249,7 @@ class _Client(asyncio.BufferedProtocol):
 
     def close(self) -> None:
         """Close after what is still to be sent."""
-        self._reason = "the daemon stops"
+        self._reason = GOODBYE
         self._transport.close()
 
     def cut(self, reason: str) -> None:

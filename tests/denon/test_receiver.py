@@ -6,7 +6,7 @@ import asyncio
 import time
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -30,7 +30,7 @@ QUICK: Final = (0.0, 0.01)
 class House:
     """A running receiver, with everything that was ever published about it."""
 
-    def __init__(self, port: int, zones: frozenset[ReceiverZone], settings: dict[str, float]) -> None:
+    def __init__(self, port: int, zones: frozenset[ReceiverZone], settings: dict[str, Any]) -> None:
         self.store = StateStore()
         self.states: dict[ReceiverZone, list[ReceiverState]] = {zone: [] for zone in zones}
         self.links: list[LinkState] = []
