@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from sugartalkd.bridge import HeosSystem
     from sugartalkd.config import Config, Loaded
     from sugartalkd.denon.receiver import DenonReceiver
+    from sugartalkd.device import Player
     from sugartalkd.heos.session import HeosSession
     from sugartalkd.model import FoundPlayer, Object, PlayerKey, Zone, ZoneId, ZoneState
     from sugartalkd.state import ZoneReport
-    from sugartalkd.zone import Player
 
 _log = get_logger(__name__)
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from sugartalkd.command import (
     TOGGLE,
@@ -13,7 +12,6 @@ from sugartalkd.command import (
     ClearQueue,
     Decibels,
     DeviceCommand,
-    GroupChange,
     JumpInQueue,
     MoveInQueue,
     OnOff,
@@ -49,26 +47,25 @@ from sugartalkd.errors import (
     NotConfirmed,
     OutOfRange,
     SugartalkError,
-    UnknownZone,
     Unsupported,
 )
+from sugartalkd.grouping import Grouping, grouping
 from sugartalkd.model import Capability, Owner, ReceiverZone, Transport
 from sugartalkd.rules import NEEDS, Lane, attribute_of, lane_of
 from sugartalkd.topics import STATES, setting
 from sugartalkd.volume import Resolved, resolve
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from sugartalkd.device import Confirmation, Player, Receiver
     from sugartalkd.model import (
-        Enqueue,
         Object,
         PlayerKey,
         PlayerState,
         ReceiverState,
-        Repeat,
         SettingValue,
-        Track,
         Zone,
-        ZoneId,
         ZoneState,
     )
     from sugartalkd.room import Room
@@ -83,53 +80,6 @@ FADE: Final = 30
 """Seconds in which the music fades before a zone without receiver falls asleep, unless said otherwise."""
 
 _TRANSPORT: Final = "transport"
-
-Confirmation: TypeAlias = Awaitable[None]
-"""Done when the receiver showed the value that was written, an error when it did not."""
-
-
-class Player(Protocol):
-    """What a zone asks of its player; each call ends when the player has answered."""
-
-    async def set_volume(self, level: int) -> None: ...
-    async def set_mute(self, on: bool) -> None: ...
-    async def set_repeat(self, repeat: Repeat) -> None: ...
-    async def set_shuffle(self, on: bool) -> None: ...
-    async def play(self) -> None: ...
-    async def pause(self) -> None: ...
-    async def stop(self) -> None: ...
-    async def next(self) -> None: ...
-    async def previous(self) -> None: ...
-    async def play_url(self, url: str, track: Track | None) -> None: ...
-    async def play_media(self, media_id: str, enqueue: Enqueue) -> None: ...
-    async def play_favorite(self, wished: str | int) -> None: ...
-    async def play_playlist(self, name: str, enqueue: Enqueue) -> None: ...
-    async def clear_queue(self) -> None: ...
-    async def jump_in_queue(self, index: int) -> None: ...
-    async def remove_from_queue(self, indices: Sequence[int]) -> None: ...
-    async def move_in_queue(self, origin: int, target: int) -> None: ...
-
-    async def set_group(self, members: Sequence[PlayerKey]) -> None:
-        """Lead these and nobody else; without any, play alone."""
-        ...
-
-    async def set_group_volume(self, level: int) -> None: ...
-    async def refresh(self) -> None: ...
-
-
-class Receiver(Protocol):
-    """What a zone asks of its receiver; each call ends when the command is on the wire."""
-
-    async def set_power(self, on: bool) -> Confirmation: ...
-    async def set_volume(self, value: float) -> Confirmation: ...
-    async def set_mute(self, on: bool) -> Confirmation: ...
-    async def set_input(self, name: str) -> Confirmation: ...
-    async def set_sound_mode(self, mode: str) -> Confirmation: ...
-    async def set_sleep(self, minutes: int) -> Confirmation: ...
-    async def set_setting(self, name: str, value: SettingValue) -> Confirmation: ...
-    async def ask_setting(self, name: str) -> None: ...
-    async def raw(self, line: str) -> list[str]: ...
-    async def refresh(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -205,9 +155,8 @@ class ZoneDevices:
                 | PlayPlaylist(volume=change)
             ) if change is not None:
                 self.check(SetVolume(change))
-            case ChangeGroup(_, zones):
-                for zone in zones:
-                    self._player_in(zone)
+            case ChangeGroup():
+                self._grouping(command)
             case Reread(attribute) if attribute is not None:
                 self._check_readable(attribute)
             case _:
@@ -330,8 +279,8 @@ class ZoneDevices:
                 await self._the_player.remove_from_queue(indices)
             case MoveInQueue(origin, target):
                 await self._the_player.move_in_queue(origin, target)
-            case ChangeGroup(change, zones):
-                await self._change_group(change, zones)
+            case ChangeGroup():
+                await self._change_group(command)
             case SetGroupVolume(level):
                 await self._the_player.set_group_volume(int(level))
             case _:
@@ -350,40 +299,15 @@ class ZoneDevices:
         if shuffle is not None:
             await self._the_player.set_shuffle(shuffle)
 
-    async def _change_group(self, change: GroupChange, zones: Sequence[ZoneId]) -> None:
-        """HEOS takes a group as a whole: its leader with all members. A member's group is its leader's."""
-        me = self.zone.player
-        group = None if (part := self.state.player_up) is None else part.group
-        wished = [self._player_in(zone) for zone in zones]
-        if change is GroupChange.JOIN:
-            there = self._store.zones[zones[0]].player_up
-            group = None if there is None else there.group
-            leader, present = (wished[0], []) if group is None else (group.leader, [*group.members])
-            wished = [] if me is None else [me]
-        elif change is GroupChange.SET or group is None:
-            leader, present = me, []
-        else:
-            leader, present = group.leader, list(group.members)
-        if change is GroupChange.REMOVE:
-            # Without its leader a group is none: what it played was the leader's.
-            members = [] if leader in wished else [key for key in present if key not in wished]
-        else:
-            members = [*present, *wished]
-        others = [key for key in dict.fromkeys(members) if key != leader]
-        player = self._the_player if leader == me or leader is None else self._player_of(leader)
+    async def _change_group(self, command: ChangeGroup) -> None:
+        leader, others = self._grouping(command)
+        player = self._the_player if leader == self.zone.player else self._player_of(leader)
         if player is None:
             raise Unsupported(f"the player that leads {self.zone.id} cannot be told anything")
         await player.set_group(others)
 
-    def _player_in(self, zone: ZoneId) -> PlayerKey:
-        """The player of any zone. Raises UnknownZone or Unsupported."""
-        state = self._store.zones.get(zone)
-        if state is None:
-            known = ", ".join(sorted(self._store.zones))
-            raise UnknownZone(f"there is no zone {zone[:64]!r} to group with; there is {known}")
-        if state.zone.player is None or Capability.GROUP not in state.zone.capabilities:
-            raise Unsupported(f"{zone} cannot be grouped: it has no HEOS player")
-        return state.zone.player
+    def _grouping(self, command: ChangeGroup) -> Grouping:
+        return grouping(command, self.zone, self._store.zones)
 
     async def _press(self, verb: Verb) -> None:
         player = self._the_player
