@@ -16,7 +16,8 @@ from sugartalkd.simulator.console import Console
 from sugartalkd.simulator.heos_answers import ANSWERS
 from sugartalkd.simulator.heos_faults import HeosFaults
 from sugartalkd.simulator.heos_fetch import NotDownloaded, fetch
-from sugartalkd.simulator.heos_system import HeosSystem, SimulatedItem, SimulatedPlayer
+from sugartalkd.simulator.heos_library import SimulatedItem
+from sugartalkd.simulator.heos_system import HeosSystem, SimulatedPlayer
 from sugartalkd.simulator.ssdp import SsdpResponder
 
 if TYPE_CHECKING:
@@ -155,6 +156,8 @@ class HeosSimulator(HeosSystem):
         A mains cut sends neither: for that, use `faults.silent`.
         """
         await self._unplug(rst=rst)
+        if self.faults.forgets_account:
+            self.user = None
         for player in self.players.values():
             player.state, player.position_ms = "stop", 0.0
             self.item_changed(player, None)
@@ -326,8 +329,9 @@ class HeosSimulator(HeosSystem):
 
     def _act(self, connection: _Connection, request: wire.Request) -> None:
         """The effect, then the reply, then the events the effect caused."""
-        if request.command == "system/reboot":
-            self.close_all()
+        if request.command == "system/reboot" and not self.faults.failures.get(request.command):
+            if not self.faults.reboot_unanswered:
+                self.close_all()
             return
         self._held = []
         try:

@@ -7,6 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
+from sugartalkd.simulator.heos_library import (
+    AUX_INPUTS,
+    SimulatedItem,
+    SimulatedLibrary,
+    some_favourites,
+)
 from sugartalkd.simulator.heos_wire import NOT_AVAILABLE, SKIP_LIMIT, Refusal
 
 if TYPE_CHECKING:
@@ -15,38 +21,7 @@ if TYPE_CHECKING:
 URL_LIMIT: Final = 255
 """Characters of a `play_stream` URL a device keeps (pyheos' author in home-assistant/core issue 131750)."""
 
-LOCAL_MUSIC: Final = 1024
-AUX_INPUTS: Final = 1027
-FAVOURITES: Final = 1028
-
 _MAX_LEVEL: Final = 100
-
-
-@dataclass(slots=True)
-class SimulatedItem:
-    """A queue item, a station or an input; `duration_ms` 0 is endless, `url` is what `fetch` gets."""
-
-    song: str
-    album: str = ""
-    artist: str = ""
-    image_url: str = ""
-    mid: str = "1"
-    album_id: str = "1"
-    duration_ms: int = 0
-    url: str = ""
-    sid: int = LOCAL_MUSIC
-    type: str = "song"
-    station: str = ""
-
-
-@dataclass(slots=True)
-class SimulatedAlbum:
-    """A playable container of the simulated DLNA server."""
-
-    cid: str
-    title: str
-    artist: str
-    tracks: list[SimulatedItem]
 
 
 @dataclass(slots=True)
@@ -114,39 +89,6 @@ def input_station(mid: str) -> SimulatedItem:
     return SimulatedItem(name, mid=mid, album_id="inputs/", sid=AUX_INPUTS, type="station", station=name)
 
 
-def _some_albums() -> list[SimulatedAlbum]:
-    records = (
-        ("c7", "Blue Train", "John Coltrane", ("Blue Train", "Moment's Notice", "Locomotion")),
-        ("c8", "R&B Hits", "Various", ("Moanin'", "Work Song")),
-    )
-    return [
-        SimulatedAlbum(
-            cid,
-            title,
-            artist,
-            [
-                SimulatedItem(
-                    song,
-                    title,
-                    artist,
-                    mid=f"{cid}${number}",
-                    album_id=cid,
-                    duration_ms=180_000 + 1000 * number,
-                )
-                for number, song in enumerate(songs, 1)
-            ],
-        )
-        for cid, title, artist, songs in records
-    ]
-
-
-def _some_favourites() -> list[SimulatedItem]:
-    return [
-        SimulatedItem(f"{name} live", mid=mid, album_id="", sid=3, type="station", station=name)
-        for name, mid in (("Radio One", "s24939"), ("Jazz & Blues", "s6814"))
-    ]
-
-
 class HeosSystem(ABC):
     """All players behind one HEOS connection. The pids given to its methods must exist: else KeyError."""
 
@@ -166,8 +108,8 @@ class HeosSystem(ABC):
         self.user: str | None = None
         self.password: str | None = None
         """If set, the only password `sign_in` takes."""
-        self.albums = _some_albums()
-        self.favourites = _some_favourites()
+        self.library = SimulatedLibrary()
+        self.favourites = some_favourites()
         self.url_limit: int | None = URL_LIMIT
         """Characters kept of a URL; None keeps them all."""
         self.url_duration_ms = 0

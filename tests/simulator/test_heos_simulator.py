@@ -612,10 +612,15 @@ async def test_pyheos_groups(simulator: HeosSimulator, heos: Heos) -> None:
 
 async def test_pyheos_browses(simulator: HeosSimulator, heos: Heos) -> None:
     sources = await heos.get_music_sources()
-    assert set(sources) == {1024, 1027, 1028}
+    assert set(sources) == {3, 10, 1024, 1025, 1026, 1027, 1028}
+    assert [source.name for source in sources.values() if source.available] == [
+        "TuneIn",
+        "Local Music",
+        "AUX Input",
+    ]
     (server,) = (await heos.browse(1024)).items
     albums = (await server.browse()).items
-    assert [album.name for album in albums] == ["Blue Train", "R&B Hits"]
+    assert [album.name for album in albums[:2]] == ["Blue Train", "R&B Hits"]
     songs = (await albums[0].browse()).items
     assert [song.name for song in songs] == ["Blue Train", "Moment's Notice", "Locomotion"]
     inputs = (await (await heos.browse(1027)).items[0].browse()).items
