@@ -98,7 +98,8 @@ class Lists:
             doubtful = count is not None and (count < at or count == len(entries))
             more = full if count is None else at < count or (full and doubtful)
             if at >= end or not more:
-                total = at + full if count is None else max(at, count)
+                # As far as is known there is one more, so that whoever pages goes on.
+                total = at + full if count is None or count < at else count
                 return got[offset - start : end - start], total
 
     async def ask(
