@@ -73,7 +73,7 @@ class Daemon:
         base = config.mqtt.base_topic
         self.store = StateStore()
         self._inboxes: dict[ZoneId, Inbox] = {}
-        self._rooms = Rooms(loaded.state_folder / room_file.FILE, self.store)
+        self.rooms = Rooms(loaded.state_folder / room_file.FILE, self.store)
         self._desk = Desk(self)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ending: dict[str, asyncio.Task[None]] = {}
@@ -299,7 +299,7 @@ class Daemon:
         self._players = tuple(player for player in self._players if player.key not in forgotten)
         self.renew_zones()
         if zone not in self._inboxes:
-            self._rooms.forget(zone)
+            self.rooms.forget(zone)
         return bool(forgotten)
 
     def renew_zones(self) -> None:
@@ -327,7 +327,7 @@ class Daemon:
         receiver = None
         if zone.receiver is not None:
             receiver = self._receivers[zone.receiver].zone(zone.receiver_zone)
-        room = self._rooms.room(zone.id)
+        room = self.rooms.room(zone.id)
         return ZoneDevices(zone, self.store, room, player, receiver, self._player_of)
 
     def _player_of(self, key: PlayerKey) -> Player | None:

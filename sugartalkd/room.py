@@ -100,7 +100,7 @@ class Room:
     def end_limit(self) -> None:
         self._keep(replace(self._kept, limit=None))
 
-    def set_timer(self, minutes: int, fade: int) -> None:
+    def set_timer(self, minutes: float, fade: int) -> None:
         """Fall asleep in so many minutes, the volume going down in the last `fade` seconds; 0: never."""
         timer = SleepTimer(now() + timedelta(minutes=minutes), fade) if minutes else None
         self._keep(replace(self._kept, timer=timer))

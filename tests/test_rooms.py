@@ -93,7 +93,7 @@ async def test_another_limit_holds_for_a_while(house: House, watcher: Watcher) -
     assert reply["data"] == {"clamped": True}
     await watcher.wait("living_room/volume", "40")
     await watcher.wait("living_room/max_volume", "80", seconds=8)
-    assert watcher.text("living_room/max_volume_until") == "None"
+    await watcher.wait("living_room/max_volume_until", "None")
     assert (await watcher.ask("living_room/volume/set", "70"))["data"] == {}
 
 
@@ -200,11 +200,7 @@ async def test_what_is_no_sleep_is_refused(
 
 def _advance(house: House, zone: str, fade: int) -> None:
     """Let the timer be so near its end that only a fade of so many seconds is left."""
-    from datetime import timedelta  # noqa: PLC0415
-
-    room = house.daemon._rooms.room(ZoneId(zone))
-    timer = SleepTimer(now() + timedelta(seconds=fade), fade)
-    room._keep(Kept(room._kept.snapshots, timer, room._kept.limit))
+    house.daemon.rooms.room(ZoneId(zone)).set_timer(fade / 60, fade)
 
 
 # -- snapshots -----------------------------------------------------------------------------------------
