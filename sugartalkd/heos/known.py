@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pyheos.message import HeosMessage
 
-    from sugartalkd.model import FoundPlayer, PlayerGroup, Track
+    from sugartalkd.model import FoundPlayer, PlayerGroup, Queue, Track
 
 MODE_HOLDS: Final = 1.0
 """Seconds for which a play mode just sent counts as the present one: its events may come later."""
@@ -110,6 +110,8 @@ class Known:
     group: PlayerGroup | None = None
     """The group it is in, and of that group, if it leads it, the volume 0…100."""
     group_volume: float | None = None
+    queue: Queue | None = None
+    """Its own queue, as it was read last."""
     _doubted: set[Value] = field(default_factory=set[Value])
     """What has to be asked again, and stands meanwhile."""
     _timeline: Timeline = field(default_factory=Timeline)
@@ -136,7 +138,7 @@ class Known:
     def leave(self) -> None:
         """The system does not list it, or is gone itself."""
         self.player = None
-        self.group = self.group_volume = None
+        self.group = self.group_volume = self.queue = None
         self.forget()
 
     def forget(self) -> None:
@@ -265,6 +267,7 @@ class Known:
         transport = self._transport(player)
         self._timeline.moved(transport, self._identity(player), time.monotonic(), datetime.now(UTC))
         self._duration = None if track is None else track.duration
+        index = self.queue_index
         return PlayerState(
             transport=transport,
             volume=float(player.volume) if Value.VOLUME in self.heard else None,
@@ -276,7 +279,16 @@ class Known:
             progress=self._timeline.progress,
             group=self.group,
             group_volume=self.group_volume,
+            queue=self.queue,
+            queue_index=index if index is None or self.queue is None or index < self.queue.length else None,
         )
+
+    @property
+    def queue_index(self) -> int | None:
+        """Which item of its queue the player says it plays, from 0; the queue may not have been read yet."""
+        if self.player is None or Value.MEDIA not in self.heard:
+            return None
+        return translate.queue_index(self.player.now_playing_media)
 
     def _transport(self, player: HeosPlayer) -> translate.Transport | None:
         return translate.transport(player.state) if Value.TRANSPORT in self.heard else None

@@ -42,6 +42,9 @@ DLNA_SERVER: Final = 1_904_871_134
 _PAGE: Final = 100
 """Records in one reply at most, whatever the range says."""
 
+_NAME: Final = 128
+"""Characters of a playlist's name at most."""
+
 _ANY: Final = 2**31
 
 
@@ -257,6 +260,27 @@ def _clear_queue(system: HeosSystem, request: Request) -> Answer:
     if not player.queue:
         raise Refusal(NOT_AVAILABLE)  # music-assistant/server pull 3295
     system.remove_from_queue(player.pid, set(range(len(player.queue))))
+    return Answer()
+
+
+def _move_queue_item(system: HeosSystem, request: Request) -> Answer:
+    player = system.transport(_player(system, request).pid)
+    origins, target = request.numbers("sqid"), request.number("dqid", -_ANY, _ANY)
+    if not all(1 <= qid <= len(player.queue) for qid in (*origins, target)):
+        raise Refusal(ID_NOT_VALID)
+    system.move_in_queue(player.pid, [qid - 1 for qid in origins], target - 1)
+    return Answer()
+
+
+def _save_queue(system: HeosSystem, request: Request) -> Answer:
+    """It becomes one of the account's playlists."""
+    player = system.transport(_player(system, request).pid)
+    name = request.word("name")
+    if len(name) > _NAME:
+        raise Refusal(ARGUMENTS_NOT_CORRECT)
+    if system.user is None:
+        raise Refusal(NOT_LOGGED_IN)
+    system.saved_queues[name] = list(player.queue)
     return Answer()
 
 
@@ -516,6 +540,8 @@ ANSWERS: Final[Mapping[str, AnswerFunction]] = {
     "player/play_queue": _play_queue,
     "player/remove_from_queue": _remove_from_queue,
     "player/clear_queue": _clear_queue,
+    "player/move_queue_item": _move_queue_item,
+    "player/save_queue": _save_queue,
     "player/play_next": _play_next,
     "player/play_previous": _play_previous,
     "player/check_update": _check_update,
