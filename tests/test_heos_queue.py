@@ -10,7 +10,7 @@ import pytest
 
 from sugartalkd.errors import OutOfRange
 from sugartalkd.heos import translate
-from sugartalkd.model import QueueItem
+from sugartalkd.model import QueueItem, Track
 from sugartalkd.simulator.heos_system import input_station
 from tests.test_heos_groups import BATH, KITCHEN, LIVING, Home, home, songs, together, until
 
@@ -141,6 +141,22 @@ async def test_what_can_be_done_to_a_queue(address: str) -> None:
         await kitchen.clear_queue()  # empty already: done
         with pytest.raises(OutOfRange):
             await kitchen.jump_in_queue(0)
+
+
+async def test_a_track_goes_on_where_it_is_when_its_place_changes(address: str) -> None:
+    async with home(address, lambda heos: filled(heos, KITCHEN, 6, 3)) as one:
+        await until(lambda: len(titles(one, KITCHEN)) == 6)
+        one.heos.seek(KITCHEN, 120)
+        await until(lambda: (anchor := one.zone(KITCHEN).now_playing.anchor) and anchor.seconds == 120)
+        before = one.zone(KITCHEN).now_playing
+        await one.control(KITCHEN).remove_from_queue([0, 1])
+        await until(lambda: index(one, KITCHEN) == 1)
+        assert one.zone(KITCHEN).now_playing == before
+        await one.control(KITCHEN).play_url("http://127.0.0.1/a.mp3", Track("Ours"))
+        await until(lambda: one.zone(KITCHEN).now_playing.track.title == "Ours")
+        await one.control(KITCHEN).move_in_queue(4, 0)
+        await until(lambda: index(one, KITCHEN) == 0)
+        assert one.zone(KITCHEN).now_playing.track.title == "Ours"
 
 
 async def test_an_index_beyond_the_queue_is_out_of_range(address: str) -> None:

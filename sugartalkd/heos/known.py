@@ -112,6 +112,8 @@ class Known:
     group_volume: float | None = None
     queue: Queue | None = None
     """Its own queue, as it was read last."""
+    queue_stale: bool = False
+    """Whether it has changed since."""
     _doubted: set[Value] = field(default_factory=set[Value])
     """What has to be asked again, and stands meanwhile."""
     _timeline: Timeline = field(default_factory=Timeline)
@@ -167,6 +169,24 @@ class Known:
             reading.keep(player, answer)
             self.heard.update(reading.values)
             self._doubted.difference_update(reading.values)
+
+    async def recount(self, heos: Heos) -> None:
+        """The queue changed: what plays may have another place in it, and goes on as before.
+
+        No event need tell that; one that tells another track has been heard by now.
+        """
+        player = self.player
+        if player is None or Value.MEDIA not in self.heard:
+            return
+        before, identity = player.now_playing_media, self._identity(player)
+        await self.ask(MEDIA_READING, heos)
+        after = player.now_playing_media
+        if player is not self.player or not _same_media(before, replace(after, queue_id=before.queue_id)):
+            return
+        after.current_position, after.duration = before.current_position, before.duration
+        if self._shown_qid == before.queue_id:
+            self._shown_qid = after.queue_id
+        self._timeline.renumbered(identity, self._identity(player))
 
     def hear(self, player: HeosPlayer, event: HeosMessage) -> bool:
         """Take in what an event tells by itself; whether anything is worth showing.

@@ -203,7 +203,7 @@ class PlayerControl:
     def _check_indices(self, *indices: int) -> None:
         """As far as the length is known: what is not known is the device's to refuse."""
         known, player = self._system.present(self.leader)
-        length = None if known.queue is None else known.queue.length
+        length = None if known.queue is None or known.queue_stale else known.queue.length
         for index in indices:
             if index < 0 or (length is not None and index >= length):
                 has = "is empty" if length == 0 else f"has the indices 0 to {(length or 1) - 1}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
 from pyheos import CommandFailedError
@@ -75,6 +76,7 @@ class Queues:
 
     def ask(self, known: Known) -> None:
         """A queue has changed: read it soon; many changes in a row are one."""
+        known.queue_stale = True
         self._plan(known, SETTLES)
 
     def renew(self) -> None:
@@ -154,6 +156,7 @@ class Queues:
                 return
             self._failures.pop(known, None)
             known.queue = known.queue if queue == known.queue else queue
+            known.queue_stale = known in self._due
 
     def _refused(self, known: Known, error: Exception) -> None:
         """What stood before may be wrong by now."""
@@ -168,6 +171,9 @@ class Queues:
 
     async def _pages(self, known: Known, pid: int) -> Queue | None:
         """The part of a queue that is shown; `None` if it changed meanwhile."""
+        if known.queue is not None:
+            with suppress(CommandFailedError, SugartalkError):  # the queue can be told all the same
+                await self._open().call(known.recount)
         size = PAGES[known in self._small]
         pool = {} if known.queue is None else {item: item for item in known.queue.items}
         first = max(0, (known.queue_index or 0) - BEFORE)
@@ -201,8 +207,6 @@ class Queues:
 
     async def _page(self, pid: int, start: int, last: int) -> tuple[list[QueueItem], int | None]:
         """A part of a queue, and the length of the whole if the device tells it."""
-        if self._connection is None:
-            self._connection = self._system.own_connection(PAGE_LIMIT)
 
         async def ask(heos: Heos) -> tuple[list[QueueItem], int | None]:
             arguments = {words.ATTR_PLAYER_ID: pid, words.ATTR_RANGE: f"{start},{last}"}
@@ -212,11 +216,16 @@ class Queues:
             return translate.queue_items(reply.payload), int(count) if count.isdigit() else None
 
         try:
-            return await self._connection.call(ask)
+            return await self._open().call(ask)
         except CommandFailedError as error:
             if error.error_id == _NOT_AVAILABLE or (error.error_id == _OUT_OF_RANGE and start):
                 return [], None if start else 0
             raise
+
+    def _open(self) -> CommandConnection:
+        if self._connection is None:
+            self._connection = self._system.own_connection(PAGE_LIMIT)
+        return self._connection
 
     def _close(self) -> None:
         if self._connection is not None:

@@ -218,6 +218,11 @@ class Timeline:
             return True
         return False
 
+    def renumbered(self, before: object, after: object) -> None:
+        """The track that plays is the same under another name."""
+        if self._identity == before:
+            self._identity = after
+
     def _expected(self, mono: float) -> float:
         return self._seconds + (mono - self._mono if self._transport is Transport.PLAYING else 0.0)
 
