@@ -15,6 +15,7 @@ from sugartalkd.errors import (
     HeosFailed,
     HeosOffline,
     NotConfirmed,
+    OutOfRange,
     SugartalkError,
     TimedOut,
     Unsupported,
@@ -38,6 +39,7 @@ URL_LIMIT: Final = 255
 BUSY_LIMIT: Final = 20.0
 
 _ID_NOT_VALID: Final = 2
+_NOT_AVAILABLE: Final = 4
 _NOT_EXECUTED: Final = 7
 _PROCESSING_PREVIOUS: Final = 13
 _TOO_MANY_COMMANDS: Final = 16
@@ -181,6 +183,49 @@ class PlayerControl:
             self._system.changed(known)
         self._system.reread(leader)
 
+    # -- the queue -----------------------------------------------------------------------------------
+
+    async def clear_queue(self) -> None:
+        """Empty the queue; that may take 30 s (heos.md 4.1)."""
+        # An empty queue is cleared already, but the device calls that an error.
+        await self._call_aside(
+            "clear_queue", lambda heos, pid: heos.player_clear_queue(pid), done=_NOT_AVAILABLE
+        )
+
+    async def jump_in_queue(self, index: int) -> None:
+        """Play this item, from 0. Raises OutOfRange, as the others do."""
+        self._check_indices(index)
+        await self._call("play_queue", lambda heos, pid: heos.player_play_queue(pid, index + 1))
+
+    async def remove_from_queue(self, indices: Sequence[int]) -> None:
+        self._check_indices(*indices)
+        qids = [index + 1 for index in sorted(set(indices))]
+        if qids:
+            await self._call_aside(
+                "remove_from_queue", lambda heos, pid: heos.player_remove_from_queue(pid, qids)
+            )
+
+    async def move_in_queue(self, origin: int, target: int) -> None:
+        """Move one item so that it has the index `target` afterwards."""
+        self._check_indices(origin, target)
+        if origin == target:
+            return
+        # The specification (1.17, 4.2.20) calls dqid the destination and lets it be 1 to the size of the
+        # queue. It is taken for the item's place afterwards: if it meant the item to insert before, the end
+        # of the queue could not be reached. Not tried on a real device; what came of it is read again.
+        await self._call(
+            "move_queue_item", lambda heos, pid: heos.player_move_queue_item(pid, [origin + 1], target + 1)
+        )
+
+    def _check_indices(self, *indices: int) -> None:
+        """As far as the length is known: what is not known is the device's to refuse."""
+        known, player = self._system.present(self.leader)
+        length = None if known.queue is None or known.queue_stale else known.queue.length
+        for index in indices:
+            if index < 0 or (length is not None and index >= length):
+                has = "is empty" if length == 0 else f"has the indices 0 to {(length or 1) - 1}"
+                raise OutOfRange(f"the queue of {player.name} has no index {index}: it {has}")
+
     # -- groups --------------------------------------------------------------------------------------
 
     async def set_group(self, members: Sequence[PlayerKey]) -> None:
@@ -220,12 +265,17 @@ class PlayerControl:
         await self._call("set_play_state", lambda heos, pid: heos.player_set_play_state(pid, state))
 
     async def _call_aside(
-        self, name: str, operation: Callable[[Heos, int], Awaitable[None]], *, to: PlayerKey | None = None
+        self,
+        name: str,
+        operation: Callable[[Heos, int], Awaitable[None]],
+        *,
+        to: PlayerKey | None = None,
+        done: int | None = None,
     ) -> None:
         """Run a command that may take long over a connection of its own."""
         connection = self._system.own_connection()
         try:
-            await self._call(name, operation, lambda _key: connection, to=to)
+            await self._call(name, operation, lambda _key: connection, to=to, done=done)
         finally:
             connection.close()
 
@@ -236,10 +286,12 @@ class PlayerControl:
         connection_for: Callable[[PlayerKey], CommandConnection] | None = None,
         *,
         to: PlayerKey | None = None,
+        done: int | None = None,
     ) -> None:
         """Run a command, again while the device is busy; whoever calls sets the deadline.
 
-        It goes to the group's leader, unless it is said `to` whom.
+        It goes to the group's leader, unless it is said `to` whom. The refusal `done` means that there is
+        nothing left to do.
         """
         key = to or self.leader
         choose = connection_for or self._system.connection_for
@@ -258,6 +310,8 @@ class PlayerControl:
                 continue
             except CommandFailedError as error:
                 self._system.answered(key)
+                if error.error_id == done:
+                    return
                 again = error.error_id in _BUSY or (error.error_id == _NOT_EXECUTED and tries == 0)
                 if not again or loop.time() > give_up:
                     if error.error_id == _ID_NOT_VALID:

@@ -29,6 +29,7 @@ from sugartalkd.heos.events import Events, Lost, Poisoned
 from sugartalkd.heos.groups import Groups
 from sugartalkd.heos.known import Known
 from sugartalkd.heos.player import PlayerControl
+from sugartalkd.heos.queue import Queues
 from sugartalkd.log import get_logger
 from sugartalkd.model import HEOS_LINK, LinkWord
 from sugartalkd.retry import Retry
@@ -100,6 +101,7 @@ class HeosSession:
         self._by_pid: dict[int, Known] = {}
         self._told: tuple[FoundPlayer, ...] = ()
         self._groups = Groups(self, timeout)
+        self._queues = Queues(self)
         self._beside: set[asyncio.Task[None]] = set()
         self._closing: set[asyncio.Task[None]] = set()
         self._retry = Retry(SHORTEST_PAUSE, time.monotonic())
@@ -162,6 +164,7 @@ class HeosSession:
         self._retry = Retry(SHORTEST_PAUSE, time.monotonic())
         self._aside(self._probe_silent(), "heos silent players")
         self._aside(self._groups.run(), "heos groups")
+        self._aside(self._queues.run(), "heos queues")
         try:
             while True:
                 await self._session()
@@ -217,6 +220,8 @@ class HeosSession:
             known = self._known.get(key)
             if known is not None and known.missing:
                 self.reload()
+            if known is not None:
+                self._queues.ask(known)
 
     def no_reply(self, key: PlayerKey) -> None:
         if key not in self._spare and self._host is not None:
@@ -232,6 +237,7 @@ class HeosSession:
         """Show what is known of a player, once it has been asked for everything."""
         if known.read and self._by_pid.get(known.found.pid) is known:
             self._store.put_player(known.found.key, known.state())
+            self._queues.look(known)
 
     def leader_of(self, key: PlayerKey) -> PlayerKey:
         """Whom a player follows; itself while it plays alone."""
@@ -242,9 +248,10 @@ class HeosSession:
         return await self._groups.agree(leader, members)
 
     def reread(self, key: PlayerKey) -> None:
-        """Read again what is not asked of a player itself: its group."""
-        del key
+        """Read again what is not asked of a player itself: its group and its queue."""
         self._groups.ask()
+        if (known := self._known.get(key)) is not None and known.player is not None:
+            self._queues.ask(known)
 
     # -- for groups ----------------------------------------------------------------------------------
 
@@ -254,6 +261,7 @@ class HeosSession:
     def regrouped(self, known: Known) -> None:
         """It follows somebody else now: what it plays is asked again."""
         known.doubt()
+        known.queue = None
         self.reload()
 
     def grouping_heard(self, *, heard: bool) -> None:
@@ -263,6 +271,9 @@ class HeosSession:
 
     def groups_changed(self) -> None:
         self._groups.ask()
+
+    def queue_changed(self, known: Known) -> None:
+        self._queues.ask(known)
 
     def group_volume_told(self, gid: int, level: int) -> None:
         self._groups.volume_told(gid, level)
@@ -300,7 +311,7 @@ class HeosSession:
             host = await self._find()
             events = await self._open(host)
             online_at = time.monotonic()
-            self._groups.ask(at_once=True)
+            self._ask_beside()
             await self._read_all(events)
             self._book.read_through()
             await self._follow(events)
@@ -422,11 +433,16 @@ class HeosSession:
         if told != self._told:
             self._told = told
             self._on_players(told)
-            self._groups.ask(at_once=True)
+            self._ask_beside()
         for known in self._known.values():
             if self._by_pid.get(known.found.pid) is not known:
                 known.leave()
                 self._store.put_player(known.found.key, None)
+
+    def _ask_beside(self) -> None:
+        """Ask what is read beside the event connection: changes may have been missed, pids are others."""
+        self._groups.ask(at_once=True)
+        self._queues.renew()
 
     async def _probe_silent(self) -> None:
         """Ask players that do not answer again, so that they come back without anybody's command."""
@@ -459,6 +475,7 @@ class HeosSession:
             self._restoring.cancel()
         self._account.lost()
         self.browser.forget()
+        self._queues.leave()
         self._by_pid.clear()
         for known in self._known.values():
             known.leave()
