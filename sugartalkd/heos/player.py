@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pyheos import HeosPlayer
 
     from sugartalkd.heos.connection import CommandConnection
+    from sugartalkd.heos.groups import Groups
     from sugartalkd.heos.known import Known, PlayMode
     from sugartalkd.model import PlayerKey, Repeat, Track
 
@@ -50,14 +51,14 @@ _BUSY: Final = frozenset({_PROCESSING_PREVIOUS, _TOO_MANY_COMMANDS})
 class System(Protocol):
     """What a player needs of the system that it belongs to."""
 
+    @property
+    def groups(self) -> Groups: ...
     def present(self, key: PlayerKey) -> tuple[Known, HeosPlayer]:
         """The player, if it can be told something now. Raises HeosOffline."""
         ...
 
     def connection_for(self, key: PlayerKey) -> CommandConnection: ...
     def own_connection(self, timeout: float | None = None) -> CommandConnection: ...
-    def leader_of(self, key: PlayerKey) -> PlayerKey: ...
-    async def agree(self, leader: PlayerKey, members: Sequence[PlayerKey]) -> bool: ...
     def answered(self, key: PlayerKey) -> None: ...
     def no_reply(self, key: PlayerKey) -> None: ...
     def reload(self) -> None: ...
@@ -78,7 +79,7 @@ class PlayerControl:
     @property
     def leader(self) -> PlayerKey:
         """Whose transport and queue this player follows now; itself while it plays alone."""
-        return self._system.leader_of(self._key)
+        return self._system.groups.leader_of(self._key)
 
     async def set_volume(self, level: int) -> None:
         """0…100."""
@@ -226,10 +227,10 @@ class PlayerControl:
             # Players may have to agree among themselves first, and nobody else should wait for that.
             await self._call_aside("set_group", ask, to=self._key)
         except HeosFailed:
-            if others or not await self._system.agree(self._key, ()):
+            if others or not await self._system.groups.agree(self._key, ()):
                 raise
             return  # it plays alone already
-        if not await self._system.agree(self._key, others):
+        if not await self._system.groups.agree(self._key, others):
             raise NotConfirmed(f"{player.name} took set_group, but the system shows other groups")
 
     async def set_group_volume(self, level: int) -> None:

@@ -26,7 +26,7 @@ from sugartalkd.model import HEOS_LINK, LinkWord
 from sugartalkd.state import LinkBook, ZoneReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Coroutine, Sequence
+    from collections.abc import Callable, Collection, Coroutine
 
     from pyheos import HeosPlayer
 
@@ -89,8 +89,8 @@ class HeosSession:
         self._known: dict[PlayerKey, Known] = {}
         self._by_pid: dict[int, Known] = {}
         self._told: tuple[FoundPlayer, ...] = ()
-        self._groups = Groups(self, timeout)
-        self._queues = Queues(self)
+        self.groups = Groups(self, timeout)
+        self.queues = Queues(self)
         self._beside: set[asyncio.Task[None]] = set()
         self._closing: set[asyncio.Task[None]] = set()
         self._lost_at = time.monotonic()
@@ -107,8 +107,8 @@ class HeosSession:
         """Connect, follow, and connect again, without end."""
         self._lost_at = time.monotonic()
         self._aside(self._probe_silent(), "heos silent players")
-        self._aside(self._groups.run(), "heos groups")
-        self._aside(self._queues.run(), "heos queues")
+        self._aside(self.groups.run(), "heos groups")
+        self._aside(self.queues.run(), "heos queues")
         try:
             while True:
                 await self._session()
@@ -149,7 +149,7 @@ class HeosSession:
             if known is not None and known.missing:
                 self.reload()
             if known is not None:
-                self._queues.ask(known)
+                self.queues.ask(known)
 
     def no_reply(self, key: PlayerKey) -> None:
         if key not in self._spare and self._host is not None:
@@ -165,23 +165,15 @@ class HeosSession:
         """Show what is known of a player, once it has been asked for everything."""
         if known.read and self._by_pid.get(known.found.pid) is known:
             self._store.put_player(known.found.key, known.state())
-            self._queues.look(known)
-
-    def leader_of(self, key: PlayerKey) -> PlayerKey:
-        """Whom a player follows; itself while it plays alone."""
-        return self._groups.leader_of(key)
-
-    async def agree(self, leader: PlayerKey, members: Sequence[PlayerKey]) -> bool:
-        """Whether the system soon shows this player leading exactly these, or alone without any."""
-        return await self._groups.agree(leader, members)
+            self.queues.look(known)
 
     def reread(self, key: PlayerKey) -> None:
         """Read again what is not asked of a player itself: its group and its queue."""
-        self._groups.ask()
+        self.groups.ask()
         if (known := self._known.get(key)) is not None and known.player is not None:
-            self._queues.ask(known)
+            self.queues.ask(known)
 
-    # -- for groups ----------------------------------------------------------------------------------
+    # -- for groups and queues -----------------------------------------------------------------------
 
     def listed(self) -> Collection[Known]:
         return self._by_pid.values()
@@ -196,15 +188,6 @@ class HeosSession:
         self._store.put_grouping(heard=heard)
 
     # -- for the event connection --------------------------------------------------------------------
-
-    def groups_changed(self) -> None:
-        self._groups.ask()
-
-    def queue_changed(self, known: Known) -> None:
-        self._queues.ask(known)
-
-    def group_volume_told(self, gid: int, level: int) -> None:
-        self._groups.volume_told(gid, level)
 
     def known_at(self, pid: int) -> Known | None:
         return self._by_pid.get(pid)
@@ -386,8 +369,8 @@ class HeosSession:
 
     def _ask_beside(self) -> None:
         """Ask what is read beside the event connection: changes may have been missed, pids are others."""
-        self._groups.ask(at_once=True)
-        self._queues.renew()
+        self.groups.ask(at_once=True)
+        self.queues.renew()
 
     async def _probe_silent(self) -> None:
         """Ask players that do not answer again, so that they come back without anybody's command."""
@@ -415,8 +398,8 @@ class HeosSession:
             self._discard(self._events)
             self._events = None
         self._close_commands()
-        self._groups.leave()
-        self._queues.leave()
+        self.groups.leave()
+        self.queues.leave()
         self.account = None
         self._by_pid.clear()
         for known in self._known.values():
