@@ -14,10 +14,19 @@ from pyheos.types import ConnectionState
 
 from sugartalkd.errors import HeosOffline, SugartalkError
 from sugartalkd.heos import translate
-from sugartalkd.heos.connection import UNREADABLE, CommandConnection, Moved, NoReply, Unreachable, close
+from sugartalkd.heos.connection import (
+    UNREADABLE,
+    CommandConnection,
+    Moved,
+    NoReply,
+    Unreachable,
+    accepts,
+    close,
+)
 from sugartalkd.heos.discovery import search
 from sugartalkd.heos.events import Events, Lost, Poisoned
 from sugartalkd.heos.groups import Groups
+from sugartalkd.heos.hosts import Hosts
 from sugartalkd.heos.known import Known
 from sugartalkd.heos.player import PlayerControl
 from sugartalkd.heos.queue import Queues
@@ -38,6 +47,8 @@ _log = get_logger(__name__)
 PORT: Final = 1255
 SETUP_LIMIT: Final = 8.0
 """Seconds from connecting to the list of players."""
+OTHER_LIMIT: Final = 0.5
+"""Seconds in which another device has to accept a connection: the configured one may be back by now."""
 STABLE: Final = 10.0
 """Seconds that a session has to last so as not to count as short."""
 SHORT_SESSIONS: Final = 2
@@ -82,6 +93,9 @@ class HeosSession:
         self._book = LinkBook(store, HEOS_LINK, None if host == "auto" else host)
         self._host: str | None = None
         """The address that was used last."""
+        self._found: str | None = None
+        """The address that SSDP told last."""
+        self._hosts = Hosts()
         self._events: Events | None = None
         self._commands: CommandConnection | None = None
         self._spare: dict[PlayerKey, CommandConnection] = {}
@@ -212,8 +226,7 @@ class HeosSession:
         self._book.connecting()
         online_at: float | None = None
         try:
-            host = await self._find()
-            events = await self._open(host)
+            events = await self._reach()
             online_at = time.monotonic()
             self._ask_beside()
             await self._read_all(events)
@@ -228,15 +241,36 @@ class HeosSession:
         except (Lost, HeosError, OSError, TimeoutError, *UNREADABLE) as error:
             await self._lost(_reason(error, self._host or self._wished), online_at)
 
+    async def _reach(self) -> Events:
+        """Connect to the device that is configured or was found, else to another one of its system."""
+        # While another connection is replaced, the device behind it is the one that answers.
+        host = self._host if self._events is not None and self._host else await self._find()
+        try:
+            return await self._open(host)
+        except (Lost, HeosError, OSError, TimeoutError, *UNREADABLE):
+            other = self._hosts.next_besides(host)
+            if other is None or self._events is not None:
+                raise
+            try:
+                await accepts(other, OTHER_LIMIT)
+                events = await self._open(other)
+            except (Lost, HeosError, OSError, TimeoutError, *UNREADABLE) as error:
+                _log.info("another HEOS device does not answer either", host=other, error=str(error))
+                self._host = host
+                self._book.connecting(host)
+            else:
+                _log.warning("the HEOS system is reached through another device", host=other, instead_of=host)
+                return events
+            raise  # why people's own device does not answer is what they want to know
+
     async def _find(self) -> str:
         if self._wished != "auto":
             return self._wished
-        if self._host is not None and self._book.word is not LinkWord.OFFLINE:
-            return self._host
-        found = await search() or self._host
-        if found is None:
+        if self._found is None or self._book.word is LinkWord.OFFLINE:
+            self._found = await search() or self._found
+        if self._found is None:
             raise Lost("no HEOS device answered on this network; set heos.host to the address of one")
-        return found
+        return self._found
 
     async def _open(self, host: str) -> Events:
         """Connect, and know who is there: from here on commands can be sent."""
@@ -358,6 +392,7 @@ class HeosSession:
             known.take(found, player)
             self._by_pid[found.pid] = known
         told = tuple(known.found for known in self._by_pid.values())
+        self._hosts.learn(told, self._host or "")
         if told != self._told:
             self._told = told
             self._on_players(told)
