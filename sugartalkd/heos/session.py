@@ -316,7 +316,8 @@ class HeosSession:
             connection.close()
 
     async def _read_all(self, events: Events) -> None:
-        for known in list(self._by_pid.values()):
+        # Members last: until their leaders are heard there is nothing to show of them but the volume.
+        for known in sorted(self._by_pid.values(), key=_follows):
             if self.is_silent(known):
                 self._store.put_player(known.found.key, None)
             elif known.missing:
@@ -461,6 +462,12 @@ class HeosSession:
         task = asyncio.get_running_loop().create_task(work, name=name)
         owner.add(task)
         task.add_done_callback(owner.discard)
+
+
+def _follows(known: Known) -> bool:
+    """Whether the list of players says that it is led by another one."""
+    player = known.player
+    return player is not None and player.group_id not in {None, player.player_id}
 
 
 def _reason(error: BaseException, host: str) -> str:
