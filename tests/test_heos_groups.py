@@ -324,6 +324,24 @@ async def test_group_volume_is_the_leaders(address: str) -> None:
         await until(lambda: one.group_volume(KITCHEN) is None)
 
 
+async def test_a_leader_that_is_away_is_named_in_the_refusal(address: str) -> None:
+    def prepare(heos: HeosSimulator) -> None:
+        heos.play_item(LIVING, *songs("First"))
+        heos.set_group([LIVING, BATH])
+
+    async with home(address, prepare) as one:
+        await until(lambda: one.transport(BATH) is Transport.PLAYING)
+        one.heos.faults.fail("group/get_groups", 13, None)  # the group is not heard to have ended
+        one.heos.remove_player(LIVING)
+        await until(lambda: one.zone(LIVING).player_up is None)
+        assert one.transport(BATH) is None
+        assert one.zone(BATH).volume == 20
+        for refused in (one.control(BATH).pause(), one.control(BATH).jump_in_queue(0)):
+            with pytest.raises(HeosOffline, match="leads its group"):
+                await refused
+        await one.control(BATH).set_volume(21)
+
+
 async def test_a_vanished_leader_leaves_nothing_to_show(address: str) -> None:
     def prepare(heos: HeosSimulator) -> None:
         heos.play_item(LIVING, *songs("First"))

@@ -97,7 +97,7 @@ class PlayerControl:
     async def _set_mode(self, change: Callable[[PlayMode], PlayMode]) -> None:
         """HEOS sets both modes at once, so the other one stays as it was last sent or heard."""
         leader = self.leader
-        known, player = self._system.present(leader)
+        known, player = self._present(leader)
         mode = change(known.play_mode(player))
         await self._call(
             "set_play_mode",
@@ -140,7 +140,7 @@ class PlayerControl:
                 "only absolute http URLs of printable ASCII and at most 255 characters are played"
             )
         leader = self.leader
-        known, _ = self._system.present(leader)
+        known, _ = self._present(leader)
         known.starting(track)
         try:
             # The device may look at the URL before it answers, and nobody else should wait for that.
@@ -203,7 +203,7 @@ class PlayerControl:
 
     def _check_indices(self, *indices: int) -> None:
         """As far as the length is known: what is not known is the device's to refuse."""
-        known, player = self._system.present(self.leader)
+        known, player = self._present(self.leader)
         length = None if known.queue is None or known.queue_stale else known.queue.length
         for index in indices:
             if index < 0 or (length is not None and index >= length):
@@ -216,7 +216,7 @@ class PlayerControl:
         """Lead exactly these players; without any, play alone. Raises NotConfirmed if nothing comes of it."""
         others = [key for key in dict.fromkeys(members) if key != self._key]
         for key in others:
-            self._system.present(key)
+            self._present(key, f"a player that is to join the group ({key}) is away")
 
         async def ask(heos: Heos, pid: int) -> None:
             pids = [self._system.present(key)[1].player_id for key in others]
@@ -244,6 +244,17 @@ class PlayerControl:
         )
 
     # -- inside --------------------------------------------------------------------------------------
+
+    def _present(
+        self, key: PlayerKey, who: str = "the player that leads its group is away"
+    ) -> tuple[Known, HeosPlayer]:
+        """As the system's own; of another player than this one it says who is meant. Raises HeosOffline."""
+        try:
+            return self._system.present(key)
+        except HeosOffline as error:
+            if key == self._key:
+                raise
+            raise HeosOffline(f"{who}: {error}") from None
 
     async def _set_state(self, state: PlayState) -> None:
         await self._call("set_play_state", lambda heos, pid: heos.player_set_play_state(pid, state))
@@ -283,7 +294,7 @@ class PlayerControl:
         give_up = loop.time() + BUSY_LIMIT
         tries = 0
         while True:
-            _, player = self._system.present(key)
+            _, player = self._present(key)
             connection = choose(key)
             try:
                 await connection.call(
