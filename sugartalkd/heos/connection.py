@@ -16,6 +16,7 @@ from pyheos import (
     HeosOptions,
 )
 from pyheos import command as words
+from pyheos.connection import CLI_PORT
 from pyheos.message import HeosCommand, HeosMessage
 from pyheos.types import MediaType
 
@@ -147,6 +148,15 @@ async def close(heos: Heos) -> None:
     with suppress(HeosError, OSError, TimeoutError):
         async with asyncio.timeout(CLOSE_LIMIT):
             await heos.disconnect()
+
+
+async def accepts(host: str, seconds: float) -> None:
+    """Return if something accepts HEOS connections there. Raises OSError or TimeoutError."""
+    async with asyncio.timeout(seconds):
+        _, writer = await asyncio.open_connection(host, CLI_PORT)
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
 
 
 class CommandConnection:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from sugartalkd.heos.browse import Browser
     from sugartalkd.heos.connection import CommandConnection
+    from sugartalkd.heos.groups import Groups
     from sugartalkd.heos.known import Known, PlayMode
     from sugartalkd.model import Enqueue, PlayerKey, Repeat, Track
 
@@ -49,14 +50,14 @@ _BUSY: Final = frozenset({_PROCESSING_PREVIOUS, _TOO_MANY_COMMANDS})
 class System(Protocol):
     """What a player needs of the system that it belongs to."""
 
+    @property
+    def groups(self) -> Groups: ...
     def present(self, key: PlayerKey) -> tuple[Known, HeosPlayer]:
         """The player, if it can be told something now. Raises HeosOffline."""
         ...
 
     def connection_for(self, key: PlayerKey) -> CommandConnection: ...
     def own_connection(self, timeout: float | None = None) -> CommandConnection: ...
-    def leader_of(self, key: PlayerKey) -> PlayerKey: ...
-    async def agree(self, leader: PlayerKey, members: Sequence[PlayerKey]) -> bool: ...
     def answered(self, key: PlayerKey) -> None: ...
     def no_reply(self, key: PlayerKey) -> None: ...
     def reload(self) -> None: ...
@@ -79,7 +80,7 @@ class PlayerControl:
     @property
     def leader(self) -> PlayerKey:
         """Whose transport and queue this player follows now; itself while it plays alone."""
-        return self._system.leader_of(self._key)
+        return self._system.groups.leader_of(self._key)
 
     async def set_volume(self, level: int) -> None:
         """0…100."""
@@ -97,7 +98,7 @@ class PlayerControl:
     async def _set_mode(self, change: Callable[[PlayMode], PlayMode]) -> None:
         """HEOS sets both modes at once, so the other one stays as it was last sent or heard."""
         leader = self.leader
-        known, player = self._system.present(leader)
+        known, player = self._present(leader)
         mode = change(known.play_mode(player))
         await self._call(
             "set_play_mode",
@@ -140,7 +141,7 @@ class PlayerControl:
                 "only absolute http URLs of printable ASCII and at most 255 characters are played"
             )
         leader = self.leader
-        known, _ = self._system.present(leader)
+        known, _ = self._present(leader)
         known.starting(track)
         try:
             # The device may look at the URL before it answers, and nobody else should wait for that.
@@ -219,7 +220,7 @@ class PlayerControl:
 
     def _check_indices(self, *indices: int) -> None:
         """As far as the length is known: what is not known is the device's to refuse."""
-        known, player = self._system.present(self.leader)
+        known, player = self._present(self.leader)
         length = None if known.queue is None or known.queue_stale else known.queue.length
         for index in indices:
             if index < 0 or (length is not None and index >= length):
@@ -232,7 +233,7 @@ class PlayerControl:
         """Lead exactly these players; without any, play alone. Raises NotConfirmed if nothing comes of it."""
         others = [key for key in dict.fromkeys(members) if key != self._key]
         for key in others:
-            self._system.present(key)
+            self._present(key, f"a player that is to join the group ({key}) is away")
 
         async def ask(heos: Heos, pid: int) -> None:
             pids = [self._system.present(key)[1].player_id for key in others]
@@ -243,10 +244,10 @@ class PlayerControl:
             # Players may have to agree among themselves first, and nobody else should wait for that.
             await self._call_aside("set_group", ask, to=self._key)
         except HeosFailed:
-            if others or not await self._system.agree(self._key, ()):
+            if others or not await self._system.groups.agree(self._key, ()):
                 raise
             return  # it plays alone already
-        if not await self._system.agree(self._key, others):
+        if not await self._system.groups.agree(self._key, others):
             raise NotConfirmed(f"{player.name} took set_group, but the system shows other groups")
 
     async def set_group_volume(self, level: int) -> None:
@@ -260,6 +261,17 @@ class PlayerControl:
         )
 
     # -- inside --------------------------------------------------------------------------------------
+
+    def _present(
+        self, key: PlayerKey, who: str = "the player that leads its group is away"
+    ) -> tuple[Known, HeosPlayer]:
+        """As the system's own; of another player than this one it says who is meant. Raises HeosOffline."""
+        try:
+            return self._system.present(key)
+        except HeosOffline as error:
+            if key == self._key:
+                raise
+            raise HeosOffline(f"{who}: {error}") from None
 
     async def _set_state(self, state: PlayState) -> None:
         await self._call("set_play_state", lambda heos, pid: heos.player_set_play_state(pid, state))
@@ -299,7 +311,7 @@ class PlayerControl:
         give_up = loop.time() + BUSY_LIMIT
         tries = 0
         while True:
-            _, player = self._system.present(key)
+            _, player = self._present(key)
             connection = choose(key)
             try:
                 await connection.call(

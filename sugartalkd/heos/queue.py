@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from pyheos import Heos
 
     from sugartalkd.heos.connection import CommandConnection
+    from sugartalkd.heos.groups import Groups
     from sugartalkd.heos.known import Known
-    from sugartalkd.model import PlayerKey
 
 _log = get_logger(__name__)
 
@@ -52,8 +52,9 @@ _OUT_OF_RANGE: Final = 9
 class System(Protocol):
     """What is needed of the system whose players' queues these are."""
 
+    @property
+    def groups(self) -> Groups: ...
     def listed(self) -> Collection[Known]: ...
-    def leader_of(self, key: PlayerKey) -> PlayerKey: ...
     def is_silent(self, known: Known) -> bool: ...
     def own_connection(self, timeout: float | None = None) -> CommandConnection: ...
     def changed(self, known: Known) -> None: ...
@@ -87,7 +88,7 @@ class Queues:
 
     def look(self, known: Known) -> None:
         """A player has changed: see whether its queue, and the right part of it, is there."""
-        if self._system.leader_of(known.found.key) != known.found.key:
+        if not self._leads(known):
             self._due.pop(known, None)
         elif known is not self._reading and known not in self._due:
             queue, index = known.queue, known.queue_index
@@ -103,6 +104,10 @@ class Queues:
         self._failures.clear()
         self._small.clear()
         self._close()
+
+    def _leads(self, known: Known) -> bool:
+        """Whether the player follows its own queue: a member of a group shows its leader's."""
+        return self._system.groups.leader_of(known.found.key) == known.found.key
 
     def _plan(self, known: Known, seconds: float) -> None:
         due = time.monotonic() + seconds
@@ -135,8 +140,8 @@ class Queues:
 
     async def _read(self, known: Known) -> None:
         player = known.player
-        if player is None or self._system.leader_of(known.found.key) != known.found.key:
-            return  # a member shows its leader's
+        if player is None or not self._leads(known):
+            return
         if self._system.is_silent(known):
             self._later(known)
             return
