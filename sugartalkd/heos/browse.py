@@ -20,8 +20,8 @@ from sugartalkd.errors import (
     Unsupported,
 )
 from sugartalkd.heos import media
-from sugartalkd.heos.connection import READING_LIMIT, Refused
-from sugartalkd.heos.lists import NOT_SIGNED_IN, Lists, entries_of
+from sugartalkd.heos.connection import NOT_SIGNED_IN, READING_LIMIT, Refused
+from sugartalkd.heos.lists import Lists, entries_of
 from sugartalkd.heos.media import FAVOURITES, INPUTS, LOCAL, PLAYLISTS, Listed, Place
 from sugartalkd.heos.translate import text, unescaped, unfit
 from sugartalkd.model import Page
