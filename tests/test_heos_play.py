@@ -149,7 +149,7 @@ async def test_favourites_by_name_and_number(address: str) -> None:
             home.kitchen.station = None
             await kitchen.play_favorite(wished)
             assert now(home) == "Jazz & Blues live", wished
-        assert len(home.heos.received("browse/browse")) == 2, "read once, and once more for the name 2"
+        assert len(home.heos.received("browse/browse")) == 1
         for number in (0, -1, 3, "3"):
             with pytest.raises(OutOfRange, match=rf"there is no favourite {number}"):
                 await kitchen.play_favorite(number)
