@@ -189,7 +189,8 @@ def listed(
     named = (_string(entry, key) for key in ("name", "song", "station"))
     title = next((shown for one in named if (shown := text(one))), None) or _fallback(media)
     if isinstance(media, Station):
-        media = Station(media.sid, media.cid, media.mid, title)
+        name = "" if _URL.search(title) else title  # the id must not hold it, and the device can do without
+        media = Station(media.sid, media.cid, media.mid, name)
     made = None if media is None else media_id(media)
     artist, album = text(_string(entry, "artist")), text(_string(entry, "album"))
     item = Item(made, kind, title, artist=artist, album=album, track_number=number)

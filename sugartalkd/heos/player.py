@@ -21,7 +21,7 @@ from sugartalkd.errors import (
     Unsupported,
 )
 from sugartalkd.heos import media_play, translate
-from sugartalkd.heos.connection import BUSY_PAUSES, Moved, NoReply, Refused, Unreachable
+from sugartalkd.heos.connection import BUSY_PAUSES, Moved, NoReply, Refused, Unreachable, refusal
 from sugartalkd.heos.known import READINGS
 
 if TYPE_CHECKING:
@@ -328,10 +328,7 @@ class PlayerControl:
                 if not again or loop.time() > give_up:
                     if error.error_id == _ID_NOT_VALID:
                         self._system.reload()
-                    raise Refused(
-                        f"{player.name} refused {name}: {error.error_text} (eid {error.error_id})",
-                        error.error_id,
-                    ) from None
+                    raise Refused(f"{player.name} refused {name}: {refusal(error)}", error.error_id) from None
                 await asyncio.sleep(BUSY_PAUSES[min(tries, len(BUSY_PAUSES) - 1)])
                 tries += 1
             except NoReply:
