@@ -89,6 +89,7 @@ class Daemon:
             Desk(self),
             self._publisher,
             allow_admin=lambda: self._loaded.config.allow_admin,
+            allow_raw=lambda: self._loaded.config.allow_raw,
         )
         self._broker = Broker(
             config.mqtt,

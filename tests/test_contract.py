@@ -29,7 +29,17 @@ from sugartalkd.model import (
 from sugartalkd.mqtt import reference
 from sugartalkd.mqtt.router import address
 from sugartalkd.state import now
-from sugartalkd.topics import ABSENT, BRIDGE, COMMANDS, EVENTS, REQUESTS, STATES, SUBSCRIPTIONS, payload
+from sugartalkd.topics import (
+    ABSENT,
+    BRIDGE,
+    COMMANDS,
+    EVENTS,
+    REQUESTS,
+    STATES,
+    SUBSCRIPTIONS,
+    payload,
+    setting,
+)
 from sugartalkd.topics.zone_command import SETTINGS
 
 ROOT: Final = Path(__file__).parent.parent
@@ -40,9 +50,9 @@ SHARED: Final = ROOT.parent / "shared/CONTRACT.md"
 # and so is one that is in both.
 LATER: Final = {
     # devices: groups, the device's own queue, settings, raw commands
-    "<zone>/queue", "<zone>/group", "<zone>/group_volume", "<zone>/setting/<name>",
-    "<zone>/group_volume/set", "<zone>/setting/<name>/set",
-    "<zone>/group/set", "<zone>/group/add", "<zone>/group/remove", "<zone>/receiver/raw",
+    "<zone>/queue", "<zone>/group", "<zone>/group_volume",
+    "<zone>/group_volume/set",
+    "<zone>/group/set", "<zone>/group/add", "<zone>/group/remove",
     "bridge/request/heos/sources", "bridge/request/heos/browse", "bridge/request/heos/search",
     "bridge/request/heos/favorites", "bridge/request/heos/playlists", "bridge/request/heos/sign_in",
     "bridge/request/heos/sign_out", "bridge/request/heos/reboot",
@@ -148,7 +158,7 @@ def test_the_subscriptions_are_the_contracts_list() -> None:
 
 
 def test_commands_of_later_versions_are_refused_by_name() -> None:
-    later = {one.removeprefix("<zone>/") for one in LATER if one.endswith(("/set", "/add", "/remove", "raw"))}
+    later = {one.removeprefix("<zone>/") for one in LATER if one.endswith(("/set", "/add", "/remove"))}
     later = {one.replace("<name>", "+") for one in later if not one.startswith("bridge")} | {"announce"}
     queue = {f"queue/{verb}" for verb in ("clear", "jump", "remove", "move", "save")}
     assert set(ABSENT) == later | queue
@@ -175,10 +185,11 @@ def test_every_command_class_is_built_by_some_row() -> None:
     samples: dict[str, object] = {
         "set": {"mute": "ON"}, "play": {"url": "http://127.0.0.1/a.mp3"}, "repeat/set": "all",
         "sleep/set": "10", "volume/set": "10", "volume_db/set": "-10", "input/set": "CD",
-        "sound_mode/set": "STEREO", "get": "", "command": "play",
+        "sound_mode/set": "STEREO", "get": "", "command": "play", "receiver/raw": "PWON",
         "bridge/request/zone/forget": "kitchen", "bridge/request/log_level": "info",
         "bridge/request/config/set": {"heos.host": "auto"},
     }  # fmt: skip
+    samples |= {f"{spec.path}/set": _sample(spec.kind) for spec in setting.SPECS}
     built: set[type] = set()
     for row in COMMANDS:
         sample = samples.get(row.path, "ON")
@@ -190,16 +201,28 @@ def test_every_command_class_is_built_by_some_row() -> None:
         built.add(type(address(f"bridge/request/{request.action}").parse(payload.read(raw.encode()))))
     every = {*get_args(ZoneCommand), *get_args(BridgeCommand)}
     assert built == every
-    assert {type(row.parse_value("1" if row.attribute != "repeat" else "all")) for row in SETTINGS} == {
-        *get_args(Setting)
-    }
+    samples |= {"power/set": "ON", "mute/set": "ON", "shuffle/set": "ON"}
+    assert {type(row.parse_value(str(samples[row.path]))) for row in SETTINGS} == {*get_args(Setting)}
+
+
+def _sample(kind: setting.Kind) -> str:
+    match kind:
+        case setting.Switch() | setting.Picture():
+            return "ON"
+        case setting.Words(words):
+            return words[0]
+        case setting.Range() | setting.Steps():
+            return "0"
+        case setting.Recall():
+            return "1"
 
 
 def test_every_state_field_changes_some_row() -> None:
     zone = Zone(
-        ZoneId("z"), "Z", receiver=None, player=None, owner=Owner.RECEIVER, capabilities=frozenset(Capability)
-    )
-    receiver = ReceiverState(True, 30.0, False, "NET", "STEREO", 0)
+        ZoneId("z"), "Z", receiver=None, player=None, owner=Owner.RECEIVER, settings=("bass",),
+        capabilities=frozenset(Capability),
+    )  # fmt: skip
+    receiver = ReceiverState(True, 30.0, False, "TUNER", "STEREO", 0)
     player = PlayerState(
         Transport.PLAYING, 20, False, Repeat.OFF, False, Track("a"), Position(1, now()), progress=1
     )
@@ -221,16 +244,17 @@ def test_every_state_field_changes_some_row() -> None:
     others: dict[str, object] = {
         "power": False, "volume": 31.0, "mute": True, "input": "CD", "sound_mode": "X", "sleep": 5,
         "transport": Transport.PAUSED, "repeat": Repeat.ALL, "shuffle": True, "track": Track("b"),
-        "anchor": Position(9, now()), "progress": 9,
+        "anchor": Position(9, now()), "progress": 9, "settings": {"bass": 1.0}, "media": Track("c"),
     }  # fmt: skip
     for part, owner in ((receiver, Owner.RECEIVER), (player, Owner.PLAYER)):
         for one in fields(part):
             changed = replace(part, **{one.name: others[one.name]})  # type: ignore[arg-type]
-            before = rendered(owner, receiver, player)
+            heard = replace(receiver, input="NET") if part is player else receiver
+            before = rendered(owner, heard, player)
             after = (
                 rendered(owner, changed, player)
                 if isinstance(changed, ReceiverState)
-                else rendered(owner, receiver, changed)
+                else rendered(owner, heard, changed)
             )
             assert before != after, f"nobody publishes {one.name}"
 
