@@ -94,6 +94,7 @@ class Daemon:
             self._desk,
             self._publisher,
             allow_admin=lambda: self._loaded.config.allow_admin,
+            allow_raw=lambda: self._loaded.config.allow_raw,
         )
         self._broker = Broker(
             config.mqtt,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NewType, TypeAlias, TypeVar
@@ -479,10 +479,10 @@ class ZoneState:
         """What can be heard; a stale track is never shown."""
         state = self.playback
         if state is Playback.ON:
-            source = self.input
-            return NowPlaying(
-                state, Track(source="receiver", source_name=source if isinstance(source, str) else None)
-            )
+            source, receiver = self.input, self.receiver_up
+            media = NOTHING if receiver is None or receiver.media is None else receiver.media
+            name = source if isinstance(source, str) else None
+            return NowPlaying(state, replace(media, source="receiver", source_name=name))
         player = self.player_up
         if state in {Playback.PLAYING, Playback.PAUSED} and player is not None:
             return NowPlaying(

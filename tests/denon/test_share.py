@@ -78,7 +78,7 @@ class Program:
 class House:
     """A running receiver whose session is shared."""
 
-    def __init__(self, avr: AvrSimulator, port: int, settings: dict[str, float]) -> None:
+    def __init__(self, avr: AvrSimulator, port: int, settings: dict[str, Any]) -> None:
         self.port = port
         self.store = StateStore()
         self.store.put_zone(Zone(ZoneId("main"), "main", receiver=DENON, receiver_zone=ReceiverZone.MAIN))
