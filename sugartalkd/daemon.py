@@ -223,6 +223,7 @@ class Daemon:
             self._players_found,
             username=heos.username,
             password=None if heos.password is None else heos.password.get_secret_value(),
+            on_account=self._publisher.refresh_health,
         )
         self._heos = session
         self._start("heos", session.run)

@@ -13,6 +13,7 @@ from pyheos import Heos, HeosPlayer, PlayState, RepeatType, const
 from pyheos import command as words
 
 from sugartalkd.heos import translate
+from sugartalkd.heos.media import of_playing
 from sugartalkd.heos.translate import URL_STREAM, Timeline
 from sugartalkd.model import PlayerState
 
@@ -316,6 +317,8 @@ class Known:
     def _track(self, player: HeosPlayer) -> Track | None:
         """The device's track, or what we were told to show for the URL that we started."""
         track = translate.track(player.now_playing_media)
+        if track is not None and track.source == "heos":
+            return replace(track, media_id=of_playing(player.now_playing_media))
         if track is None or self._shown is None or player.now_playing_media.song != URL_STREAM:
             return track
         return replace(self._shown, source="url", source_name=track.source_name, duration=track.duration)
