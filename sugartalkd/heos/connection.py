@@ -142,6 +142,16 @@ def has_ended(error: CommandFailedError) -> bool:
     return error.error_id == _GONE
 
 
+def let_go() -> None:
+    """Raise the cancellation that `asyncio.wait_for` loses on Python 3.11 if the reply comes with it.
+
+    pyheos waits for every reply with it, and whoever was cancelled would go on and hold up the stop.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 def refusal(error: CommandFailedError) -> str:
     """What the device said, and what to do if it wants an account (heos.md 1.6)."""
     said = f"{error.error_text} (eid {error.error_id})"
@@ -198,7 +208,8 @@ class CommandConnection:
                 raise Moved
             heos = await self._open()
             try:
-                return await operation(heos)
+                result = await operation(heos)
+                let_go()
             except CommandFailedError as error:
                 if has_ended(error):
                     self._drop()
@@ -212,6 +223,7 @@ class CommandConnection:
             except asyncio.CancelledError:
                 self._drop()
                 raise
+            return result
 
     def close(self) -> None:
         """End for good: calls that still wait for their turn raise Moved."""

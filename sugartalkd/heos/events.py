@@ -10,7 +10,7 @@ from pyheos import CommandError, CommandFailedError, ConnectionState, HeosOption
 from pyheos import command as words
 from pyheos.message import HeosCommand
 
-from sugartalkd.heos.connection import UNREADABLE, Quiet, has_ended
+from sugartalkd.heos.connection import UNREADABLE, Quiet, has_ended, let_go
 from sugartalkd.heos.known import MEDIA_READING
 from sugartalkd.log import get_logger
 
@@ -107,6 +107,7 @@ class Events(Quiet):
             began = time.monotonic()
             try:
                 await self.heart_beat()
+                let_go()
             except CommandFailedError as error:
                 if has_ended(error):
                     break
@@ -198,6 +199,7 @@ async def patiently(question: Callable[[], Awaitable[object]]) -> None:
     for number in range(BUSY_TRIES):
         try:
             await question()
+            let_go()
         except CommandFailedError as error:
             if has_ended(error):
                 raise CommandError(error.command, "the connection was closed") from None
