@@ -104,12 +104,11 @@ async def test_the_vendors_cloud_may_come_back_later(address: str, monkeypatch: 
 
 
 async def test_an_old_account_that_is_still_signing_in_does_not_win(address: str) -> None:
-    def prepare(heos: HeosSimulator) -> None:
-        heos.faults.delay["system/sign_in"] = 0.5
-
-    async with heos_home(address, account=CONFIGURED, prepare=prepare) as home:
+    async with heos_home(address, account=CONFIGURED, prepare=forgets) as home:
+        home.heos.faults.delay["system/sign_in"] = 0.5
         await power_cut(home)
-        await until(home.online, 10)
+        await until(lambda: len(entered(home)) == 2 and home.online(), 10)
+        home.heos.faults.delay.clear()  # the old one has begun already
         await home.session.sign_in(*OTHER)
         await asyncio.sleep(0.7)
         assert (home.heos.user, home.session.account) == (OTHER[0], OTHER[0])

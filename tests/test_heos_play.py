@@ -175,6 +175,20 @@ async def test_favourites_are_read_again_when_they_change(address: str) -> None:
         assert home.heos.received("browse/play_preset")[-1].arguments["preset"] == "4"
 
 
+async def test_what_was_asked_before_a_change_is_not_kept(address: str) -> None:
+    async with heos_home(address, account=ACCOUNT) as home:
+        kitchen = home.session.player(KITCHEN_KEY)
+        home.heos.faults.delay["browse/browse"] = 0.2
+        playing = asyncio.create_task(kitchen.play_favorite("radio one"), name="Task-play")
+        await until(lambda: home.heos.received("browse/browse"))
+        home.session.sources_changed()
+        await playing
+        await kitchen.play_favorite("radio one")
+        assert len(home.heos.received("browse/browse")) == 2
+        await kitchen.play_favorite("radio one")
+        assert len(home.heos.received("browse/browse")) == 2
+
+
 async def test_playlists_by_name(address: str) -> None:
     async with heos_home(address, account=ACCOUNT) as home:
         kitchen = home.session.player(KITCHEN_KEY)
