@@ -157,6 +157,8 @@ class ReceiverConfig(_Part):
 
     host: Host
     port: Port = 23
+    http: Literal["auto", "off"] = "auto"
+    """Whether its web side is asked once for model, MAC and the names of its inputs."""
 
 
 class PlexConfig(_Part):
