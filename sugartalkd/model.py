@@ -193,6 +193,20 @@ class Zone:
 
 
 @dataclass(frozen=True, slots=True)
+class ReceiverFacts:
+    """What was learned of a receiver that its zones have."""
+
+    settings: tuple[str, ...] = ()
+    """Those it ever answered for."""
+    model: str | None = None
+    mac: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What people called its inputs in its own menu, by the receiver's name."""
+    hidden: frozenset[str] = frozenset()
+    """Inputs taken out of use there."""
+
+
+@dataclass(frozen=True, slots=True)
 class FoundPlayer:
     """A player as the HEOS system lists it."""
 

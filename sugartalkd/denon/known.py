@@ -124,8 +124,12 @@ class Known:
         self._media = None if track is None or source is None else (source, track)
 
     def forget_lines(self) -> None:
-        """What the screen said belongs to another input, or is about to be said anew."""
+        """What the screen said is about to be said anew."""
         self._lines.clear()
+
+    def forget_media(self) -> None:
+        """Nobody asks any longer what the receiver itself plays."""
+        self._media = None
 
     def state(self, zone: ReceiverZone) -> ReceiverState:
         """One zone as it is published; settings and media are the main zone's."""

@@ -165,7 +165,9 @@ class Polling:
             self._source_changed.clear()
             source = self._known.source
             if source not in {*NETWORK_INPUTS, TUNER} or not self._poll_media(MAIN):
-                interval = None if source not in NETWORK_INPUTS else SCREEN_INTERVAL
+                interval = SCREEN_INTERVAL if source in NETWORK_INPUTS else None
+                self._known.forget_media()
+                self._publish()
                 continue
             self._known.forget_lines()
             if source == TUNER:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from sugartalkd.denon import settings
 from sugartalkd.denon.confirmation import Confirmations, Pending
+from sugartalkd.denon.identity import Identity, read_identity
 from sugartalkd.denon.known import Known
 from sugartalkd.denon.link import Link
 from sugartalkd.denon.polling import Polling
@@ -57,8 +58,8 @@ RAW_LIMIT: Final = 134
 """Bytes of one command without its CR; what is longer a receiver ignores."""
 
 
-def _nobody(_receiver: ReceiverId, _names: tuple[str, ...]) -> None:
-    """Nobody wants to know which settings a receiver has."""
+def _nobody(_receiver: ReceiverId, _told: object) -> None:
+    """Nobody wants to know."""
 
 
 class DenonReceiver:
@@ -80,8 +81,13 @@ class DenonReceiver:
         settings_known: Iterable[str] = (),
         on_settings: Callable[[ReceiverId, tuple[str, ...]], None] = _nobody,
         poll_media: Callable[[ReceiverZone], bool] = lambda _zone: True,
+        http_ports: tuple[int, ...] = (),
+        on_identity: Callable[[ReceiverId, Identity], None] = _nobody,
     ) -> None:
         """`settings_known` are those that it ever answered for; `on_settings` is told when there are more.
+
+        `http_ports` are where its web side is asked who it is, once per connection until it said so;
+        `on_identity` is told what it said.
 
         `poll_media` says whether anybody needs to know what the zone's network input plays.
         """
@@ -96,6 +102,10 @@ class DenonReceiver:
             self._known, self._zones, poll_media, publish=self._publish, surveyed=self._tell_settings
         )
         self._raw_numbers = count()
+        self._host = host
+        self._http_ports = http_ports
+        self._on_identity = on_identity
+        self._identity: Identity | None = None
         book = LinkBook(store, receiver_link(receiver), host)
         shared = None if share is None else Share(f"{host}:{port}", *share)
         self._link = Link(host, port, book, self, pacing=pacing, idle=idle, probe=probe, share=shared)
@@ -181,6 +191,8 @@ class DenonReceiver:
     async def serve(self, session: Session) -> None:
         """Read zones again that came on, and those that left something out."""
         self._polling.start(session)
+        if self._http_ports and self._identity is None:
+            session.start(self._identify(), "identity")
         rereads = iter(REREADS)
         while True:
             silent = [
@@ -200,6 +212,11 @@ class DenonReceiver:
             self._woken.clear()
             await self._read(session, zones)
             self._publish()
+
+    async def _identify(self) -> None:
+        self._identity = await read_identity(self._host, self._http_ports)
+        if self._identity is not None:
+            self._on_identity(self._receiver, self._identity)
 
     def closed(self, reason: str) -> None:
         """Forget what was said: the next session finds out anew."""
