@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from sugartalkd.denon.receiver import DenonReceiver
     from sugartalkd.device import Player
     from sugartalkd.heos.session import HeosSession
-    from sugartalkd.model import FoundPlayer, Object, PlayerKey, Zone, ZoneId, ZoneState
+    from sugartalkd.merge import ZoneState
+    from sugartalkd.model import FoundPlayer, Object, PlayerKey, Zone, ZoneId
     from sugartalkd.state import ZoneReport
 
 _log = get_logger(__name__)

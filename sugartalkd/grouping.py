@@ -11,7 +11,8 @@ from sugartalkd.model import Capability, PlayerKey
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sugartalkd.model import PlayerGroup, Zone, ZoneId, ZoneState
+    from sugartalkd.merge import ZoneState
+    from sugartalkd.model import PlayerGroup, Zone, ZoneId
 
 
 class Grouping(NamedTuple):

@@ -35,7 +35,8 @@ from sugartalkd.room import Snapshot
 from sugartalkd.state import now
 
 if TYPE_CHECKING:
-    from sugartalkd.model import Object, ZoneState
+    from sugartalkd.merge import ZoneState
+    from sugartalkd.model import Object
     from sugartalkd.room import SleepTimer
     from sugartalkd.zone import ZoneDevices
 

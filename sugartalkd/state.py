@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
+from sugartalkd.merge import ZoneState
 from sugartalkd.model import (
     HEOS_LINK,
     NOTHING_KEPT,
@@ -21,7 +22,6 @@ from sugartalkd.model import (
     Zone,
     ZoneGroup,
     ZoneId,
-    ZoneState,
     receiver_link,
 )
 

@@ -59,15 +59,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from sugartalkd.device import Confirmation, Player, Receiver
-    from sugartalkd.model import (
-        Object,
-        PlayerKey,
-        PlayerState,
-        ReceiverState,
-        SettingValue,
-        Zone,
-        ZoneState,
-    )
+    from sugartalkd.merge import ZoneState
+    from sugartalkd.model import Object, PlayerKey, PlayerState, ReceiverState, SettingValue, Zone
     from sugartalkd.room import Room
     from sugartalkd.state import StateStore
 

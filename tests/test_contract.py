@@ -12,6 +12,7 @@ from typing import Final, get_args
 import pytest
 
 from sugartalkd.command import BridgeCommand, Setting, ZoneCommand
+from sugartalkd.merge import ZoneState
 from sugartalkd.model import (
     Capability,
     LinkWord,
@@ -26,7 +27,6 @@ from sugartalkd.model import (
     Transport,
     Zone,
     ZoneId,
-    ZoneState,
 )
 from sugartalkd.mqtt import reference
 from sugartalkd.mqtt.router import address

@@ -12,6 +12,7 @@ import pytest
 from sugartalkd.errors import HeosFailed, HeosOffline, NotConfirmed, Unsupported
 from sugartalkd.heos import translate
 from sugartalkd.heos.session import HeosSession
+from sugartalkd.merge import ZoneState
 from sugartalkd.model import (
     HEOS_LINK,
     LinkWord,
@@ -22,7 +23,6 @@ from sugartalkd.model import (
     Zone,
     ZoneGroup,
     ZoneId,
-    ZoneState,
 )
 from sugartalkd.simulator.heos import HeosSimulator, SimulatedItem, SimulatedPlayer
 from sugartalkd.state import StateStore

@@ -20,7 +20,6 @@ from sugartalkd.model import (
     ReceiverId,
     Zone,
     ZoneId,
-    ZoneState,
     receiver_link,
 )
 from sugartalkd.mqtt.broker import Connection, Outgoing
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
 
+    from sugartalkd.merge import ZoneState
     from sugartalkd.model import Json, Object
     from sugartalkd.state import StateStore, ZoneReport
     from sugartalkd.topics.row import AnyStateRow

@@ -14,7 +14,8 @@ from sugartalkd.topics.row import CommandRow, SettingRow, StateRow, having
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sugartalkd.model import Json, Object, Unheard, ZoneState
+    from sugartalkd.merge import ZoneState
+    from sugartalkd.model import Json, Object, Unheard
 
 _GROUP: Final = having(Capability.GROUP)
 

@@ -13,7 +13,8 @@ from sugartalkd.topics.payload import objects
 from sugartalkd.topics.row import CommandRow, StateRow, having
 
 if TYPE_CHECKING:
-    from sugartalkd.model import Json, Object, PlayerState, Unheard, ZoneState
+    from sugartalkd.merge import ZoneState
+    from sugartalkd.model import Json, Object, PlayerState, Unheard
 
 LAST: Final = 100_000
 """An index that no queue reaches."""

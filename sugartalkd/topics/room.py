@@ -26,7 +26,8 @@ from sugartalkd.topics.row import CommandRow, StateRow, having
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sugartalkd.model import Json, Object, ZoneState
+    from sugartalkd.merge import ZoneState
+    from sugartalkd.model import Json, Object
 
 RAMP_LIMIT: Final = 3_600
 """Seconds that a ramp or a fade may take."""

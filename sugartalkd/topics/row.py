@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from sugartalkd.model import UNHEARD, Capability, Unheard, Zone, ZoneState
+from sugartalkd.model import UNHEARD, Capability, Unheard, Zone
 from sugartalkd.topics.payload import value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sugartalkd.command import BridgeCommand, Setting, ZoneCommand
+    from sugartalkd.merge import ZoneState
     from sugartalkd.model import Json, Object
     from sugartalkd.topics.payload import Kind
 

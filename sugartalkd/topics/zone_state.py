@@ -4,18 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sugartalkd.model import (
-    REFERENCE_DB,
-    UNHEARD,
-    Capability,
-    NowPlaying,
-    Owner,
-    Playback,
-    Position,
-    Unheard,
-    Zone,
-    ZoneState,
-)
+from sugartalkd.model import REFERENCE_DB, UNHEARD, Capability, Owner, Playback, Position, Unheard, Zone
 from sugartalkd.topics import group, queue, room, setting
 from sugartalkd.topics.payload import ON_OFF, TEXT, decibels, numbers, objects, stamp, words
 from sugartalkd.topics.row import AnyStateRow, EventRow, StateRow, having
@@ -24,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from sugartalkd.merge import NowPlaying, ZoneState
     from sugartalkd.model import Json, Object, QueueItem
 
 _PLAYER: Final = having(Capability.TRANSPORT)
