@@ -70,7 +70,10 @@ def _parser() -> argparse.ArgumentParser:
     _config_option(capture)
     capture.add_argument("--heos", metavar="HOST", help="a HEOS device, instead of the configured devices")
     capture.add_argument(
-        "--avr", type=_host_and_port, metavar="HOST[:PORT]", help="a receiver, instead of the configured devices"
+        "--avr",
+        type=_host_and_port,
+        metavar="HOST[:PORT]",
+        help="a receiver, instead of the configured devices",
     )
     capture.add_argument("--output", type=Path, metavar="FILE", help="default: sugartalkd-capture-DATE.json")
     capture.add_argument(
@@ -85,7 +88,10 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--player", action="append", metavar="NAME", help="heos: a player; may be repeated")
     simulate.add_argument("--zones", type=int, choices=(1, 2, 3), default=2, help="avr: number of zones")
     simulate.add_argument(
-        "--replay", type=Path, metavar="FILE", help="answer as the device did that `capture` wrote to this file"
+        "--replay",
+        type=Path,
+        metavar="FILE",
+        help="answer as the device did that `capture` wrote to this file",
     )
     simulate.set_defaults(command=_simulate)
 
@@ -263,19 +269,30 @@ def _capture(arguments: argparse.Namespace) -> int:
 
 
 def _simulate(arguments: argparse.Namespace) -> int:
+    from sugartalkd.simulator import replay  # noqa: PLC0415
+
     names: list[str] = arguments.player or ["Living Room", "Kitchen"]
     if len(set(names)) < len(names):
         _complain("--player: players are told apart by their names, so each needs its own")
         return EXIT_USAGE
     port = arguments.port or (1255 if arguments.device == "heos" else 23)
     try:
+        recorded = (
+            None if arguments.replay is None else replay.read_device(arguments.replay, arguments.device)
+        )
+    except (replay.NotARecording, OSError) as error:
+        _complain(f"--replay: {error}")
+        return EXIT_FAILED
+    try:
         if arguments.device == "heos":
             from sugartalkd.simulator import heos  # noqa: PLC0415
 
-            return _until_interrupted(heos.serve(arguments.host, port, names))
+            system = None if recorded is None else replay.HeosReplay(recorded)
+            return _until_interrupted(heos.serve(arguments.host, port, names, system))
         from sugartalkd.simulator import avr  # noqa: PLC0415
 
-        return _until_interrupted(avr.serve(arguments.host, port, arguments.zones))
+        receiver = None if recorded is None else replay.AvrReplay(recorded)
+        return _until_interrupted(avr.serve(arguments.host, port, arguments.zones, receiver))
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else error  # asyncio's own text repeats the address
         hint = "; ports below 1024 may be root's alone: choose another with --port"

@@ -30,14 +30,20 @@ class AvrCapture:
 
     kind: Final = "avr"
 
-    def __init__(self, host: str, port: int = PORT, *, hint: str = "", factor: float = 1.0) -> None:
-        """`hint`: what to do if its only session is taken; `factor` makes every limit shorter or longer."""
+    def __init__(
+        self, host: str, port: int = PORT, *, hint: str = "", factor: float = 1.0, gap: float = GAP
+    ) -> None:
+        """`hint`: what to do if its only session is taken; `factor` makes every limit shorter or longer.
+
+        `gap` is seconds before each question.
+        """
         self.name = f"receiver at {host}:{port}"
         self.silent: list[str] = []
         self.refused: list[str] = []
         self.ended: str | None = None
         self._hint = hint
         self._factor = factor
+        self._gap = gap
         self._conversation = Conversation(host, port, _LANGUAGE)
 
     @property
@@ -74,7 +80,7 @@ class AvrCapture:
             await self._ask(question, LIMIT, say)
 
     async def _ask(self, question: str, limit: float, say: Callable[[str], None]) -> list[bytes]:
-        await self._conversation.listen(GAP)
+        await self._conversation.listen(self._gap)
         lines = await self._conversation.ask(
             question.encode(), limit * self._factor, FOLLOWING * self._factor
         )

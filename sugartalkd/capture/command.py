@@ -100,7 +100,9 @@ class Capture:
         self._say(f"{file} is written; what was masked in it, and how many of each:")
         for kind, count in recording.masked.items():
             self._say(f"  {count:4} {kind}")
-        self._say("Look through the file before you share it: what is private in a new way is not known here.")
+        self._say(
+            "Look through the file before you share it: what is private in a new way is not known here."
+        )
 
 
 def _table(devices: Sequence[DeviceCapture]) -> list[str]:

@@ -19,8 +19,8 @@ CONNECT_LIMIT: Final = 5.0
 CLOSE_LIMIT: Final = 1.0
 LONGEST_LINE: Final = 4 << 20
 """Bytes; after so many without an end there is none."""
-LATEST: Final = 25.0
-"""Seconds after which an answer is not looked for any more."""
+LATEST: Final = 5.0
+"""Seconds after which a line is no late answer any more to a question that got none."""
 _CHUNK: Final = 1 << 16
 
 
@@ -193,13 +193,10 @@ class Conversation:
         """To the question it answers, the newest first; a late answer to one that got none."""
         at = _now()
         for asked in reversed(self._asked):
-            if at - asked.at > LATEST:
+            present = asked is self._asked[-1]
+            if not present and at - asked.at > LATEST:
                 break
-            waits = (
-                asked is self._asked[-1]
-                or not asked.lines
-                or not self._language.completes(asked.lines[-1][1])
-            )
+            waits = present or not asked.lines
             if waits and self._listens_since is None and self._language.belongs(asked.sent, line):
                 asked.lines.append((at, line))
                 return

@@ -36,8 +36,13 @@ class HeosCapture:
 
     kind: Final = "heos"
 
-    def __init__(self, host: str, port: int = PORT, *, missing: bool = False, factor: float = 1.0) -> None:
-        """`missing`: a search found none; `factor` makes every limit for an answer shorter or longer."""
+    def __init__(
+        self, host: str, port: int = PORT, *, missing: bool = False, factor: float = 1.0, gap: float = GAP
+    ) -> None:
+        """`missing`: a search found none; `factor` makes every limit for an answer shorter or longer.
+
+        `gap` is seconds before each question.
+        """
         self.name = f"HEOS at {host}"
         self.silent: list[str] = []
         self.refused: list[str] = []
@@ -45,6 +50,7 @@ class HeosCapture:
         self._host = host
         self._missing = missing
         self._factor = factor
+        self._gap = gap
         self._conversation = Conversation(host, port, _LANGUAGE)
         self._model: str | None = None
         self._firmware: str | None = None
@@ -93,7 +99,7 @@ class HeosCapture:
                 return
 
     async def _ask(self, question: Question, say: Callable[[str], None]) -> Reply | None:
-        await self._conversation.listen(GAP)
+        await self._conversation.listen(self._gap)
         limit = question.limit * self._factor
         reply = read(await self._conversation.ask(question.line, limit, limit))
         if reply is None:

@@ -19,9 +19,7 @@ _SCREEN: Final = re.compile(rb"(\n*NS[EA])([0-9])([^\0]*)(.*)", re.DOTALL)
 _PLAYING: Final = b"Now Playing "
 _TIME: Final = re.compile(rb"[\x00-\x1f\x80]?[0-9: %]*")
 _TIME_LINE: Final = b"5"
-_CODE: Final = re.compile(
-    rb"\n*(?:NSFRN ?|NSH[0-9]{2}|TFANNAME|SSFUN[A-Z0-9/]*|[A-Z]{2}[A-Z0-9]{0,6})(?=[^a-z])"
-)
+_CODE: Final = re.compile(rb"\n*(?:NSFRN ?|NSH[0-9]{2}|TFANNAME|SSFUN[A-Z0-9/]*|[A-Z]{2}[A-Z0-9]{0,6})")
 
 
 def mask_line(line: bytes, masks: Pseudonyms) -> bytes:

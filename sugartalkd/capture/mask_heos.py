@@ -30,7 +30,9 @@ _KEPT: Final = frozenset(
 _WORDS: Final = frozenset(
     ["on", "off", "yes", "no", "true", "false", "none", "unknown", "signed_in", "signed_out"]
 ) | {"", "command under process", "Url Stream"}  # fmt: skip
-_OWN_ID: Final = re.compile(r"inputs/[a-z0-9_]*|[A-Z][A-Z_]+-?|[0-9]{1,3}")
+_OWN_ID: Final = re.compile(
+    r"inputs/[a-z0-9_]*|(?:SEARCHED_)?(?:ARTISTS|ALBUMS|TRACKS|STATIONS|PLAYLISTS)-?|[0-9]{1,3}"
+)
 _SHORT_NUMBER: Final = re.compile(r"-?[0-9]{1,4}(?:\.[0-9]+)?")
 _NUMBERS: Final = frozenset({"pid", "gid", "spid"})
 _IDS: Final = frozenset({"mid", "cid", "album_id"})

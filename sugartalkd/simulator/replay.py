@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -9,13 +10,15 @@ from sugartalkd.recording import NotARecording, load
 from sugartalkd.simulator import heos_wire as wire
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
     from sugartalkd.recording import Device, Exchange
 
-__all__ = ["AvrReplay", "HeosReplay", "NotARecording", "TimedLine", "read_device"]
+__all__ = ["AvrReplay", "HeosReplay", "NotARecording", "TimedLine", "read_device", "say_again"]
 
+REPEAT_AFTER: Final = 1.0
+"""Seconds between the last of the unasked lines and the first one again."""
 _PAGING: Final = ("range", "refresh", "SEQUENCE")
 """Arguments in which a question may differ from the recorded one."""
 _SETTING: Final = frozenset(
@@ -50,6 +53,23 @@ def read_device(file: Path, kind: str) -> Device:
         raise NotARecording(f"{file} cannot be replayed: {error}") from None
 
 
+async def say_again(
+    lines: Sequence[TimedLine],
+    send: Callable[[bytes], Awaitable[None]],
+    repeats: Callable[[], bool] | None = None,
+) -> None:
+    """Send each line when it is due; from the start again, a second later, while `repeats` says so."""
+    loop = asyncio.get_running_loop()
+    while True:
+        began = loop.time()
+        for one in lines:
+            await asyncio.sleep(max(0.0, began + one.after - loop.time()))
+            await send(one.line)
+        if repeats is None or not lines or not repeats():
+            return
+        await asyncio.sleep(REPEAT_AFTER)
+
+
 def _timed(exchange: Exchange) -> list[TimedLine]:
     pairs = zip(exchange.after_ms, exchange.received, strict=True)
     return [TimedLine(after / 1000, line) for after, line in pairs]
@@ -60,9 +80,7 @@ def _unasked(device: Device, *, since_asked: bool) -> list[TimedLine]:
     if not since_asked:
         return [TimedLine(one.at_ms / 1000, one.line) for one in device.unasked if one.listening]
     end = max((one.at_ms + max(one.after_ms, default=0) for one in device.exchanges), default=0)
-    return [
-        TimedLine((one.at_ms + (end if one.listening else 0)) / 1000, one.line) for one in device.unasked
-    ]
+    return [TimedLine((one.at_ms + (end if one.listening else 0)) / 1000, one.line) for one in device.unasked]
 
 
 class HeosReplay:
@@ -98,7 +116,9 @@ class HeosReplay:
         if request.command == "system/register_for_change_events":
             return wire.success(request.command, request.echo())
         if request.command == "system/sign_in":
-            return wire.success(request.command, f"signed_in&un={wire.escape(request.arguments.get('un', ''))}")
+            return wire.success(
+                request.command, f"signed_in&un={wire.escape(request.arguments.get('un', ''))}"
+            )
         eid = wire.ID_NOT_VALID if request.command in self._commands else wire.NOT_RECOGNIZED
         refusal = "&".join(filter(None, (wire.Refusal(eid).message(), request.echo())))
         return wire.failure(request.command, refusal)
