@@ -177,7 +177,8 @@ class AvrSimulator:
     async def stop(self) -> None:
         """Close everything and wait for it; raises what went wrong inside while it ran."""
         self._mains = False
-        self._stop_listening()
+        async with self._listening:  # cancelled in the middle, start_server would leave its socket behind
+            self._stop_listening()
         connections = list(self._connections)
         for connection in connections:
             connection.abort()
