@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import sys
 from contextlib import asynccontextmanager
 from copy import deepcopy
@@ -369,6 +370,32 @@ async def test_the_daemon_works_with_a_replayed_receiver(tmp_path: Path) -> None
         receiver = DenonReceiver(denon, "127.0.0.1", avr.port, store, frozenset({ReceiverZone.MAIN}))
         async with _running(receiver.run()):
             await until(lambda: store.links[receiver_link(denon)].word is LinkWord.ONLINE)
+
+
+async def test_a_capture_goes_through_the_daemons_shared_session() -> None:
+    async with _receiver() as avr:
+        denon, port = ReceiverId("denon"), _free_port()
+        store = StateStore()
+        receiver = DenonReceiver(
+            denon, "127.0.0.1", avr.port, store, frozenset({ReceiverZone.MAIN}), share=("127.0.0.1", port)
+        )
+        async with _running(receiver.run()):
+            await until(lambda: store.links[receiver_link(denon)].word is LinkWord.ONLINE)
+            device = AvrCapture("127.0.0.1", port, gap=0.0)
+            asking = asyncio.create_task(device.run(0, lambda _text: None))
+            await until(lambda: device.answered > 12 or asking.done())
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+        assert avr.connections_total == 1
+    answers = {one.sent: one.received for one in device.device().exchanges}
+    assert answers[b"MV?"] == (b"MV50", b"MVMAX 98")
+    assert answers[b"Z2?"] == (b"Z2OFF", b"Z2TUNER", b"Z240")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 async def test_a_taken_session_is_named_with_what_to_do(tmp_path: Path) -> None:
