@@ -189,7 +189,7 @@ async def test_a_replayed_heos_system_is_captured_the_same(
         first, _ = await capture
     replay = HeosReplay(read_device(tmp_path / "c.json", "heos"))
     async with HeosSimulator([], host=other_address, replay=replay):
-        second, _ = await _captured(tmp_path / "again.json", _heos(other_address), seconds=0.4)
+        second, _ = await _captured(tmp_path / "again.json", _heos(other_address), seconds=0.8)
     assert _answers(second) == _answers(first)
     heard = [one.line for one in first.devices[0].unasked]
     assert len(heard) > 2
@@ -320,9 +320,12 @@ async def test_a_replayed_receiver_is_captured_the_same(tmp_path: Path) -> None:
     assert _by_question(second) == _by_question(first)
     (bass,) = (one for one in second.devices[0].exchanges if one.sent == b"PSBAS ?")
     assert bass.after_ms[0] >= 30
-    unasked = [one.line for one in first.devices[0].unasked]
-    assert unasked.count(b"OPSTS 0000000000000000") > 3
-    assert [one.line for one in second.devices[0].unasked][: len(unasked)] == unasked
+    chatter = [_chatter(one) for one in (first, second)]
+    assert chatter[0] == chatter[1] > 3
+
+
+def _chatter(recording: Recording) -> int:
+    return sum(one.line == b"OPSTS 0000000000000000" for one in recording.devices[0].unasked)
 
 
 def _by_question(recording: Recording) -> list[tuple[bytes, tuple[bytes, ...]]]:

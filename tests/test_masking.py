@@ -112,6 +112,14 @@ def test_a_file_keeps_every_byte(talk: list[tuple[bytes, list[tuple[int, bytes]]
         (b'{"heos":{"command":"x/y","message":"pid=5&url=http://a.b/c?d=1&e=2"}}',
          b'{"heos":{"command":"x/y","message":"pid=1000000001&url=http://192.0.2.1/url1?=&"}}'),
         (b'{"heos":{"command":"x/y","message":"eid=4&text=Requested data not available.&range=0,9"}}', None),
+        ((b'{"heos":{"command":"player/get_now_playing_media"},"payload":{"type":"station"},'
+         b'"options":[{"play":[{"id":11,"name":"Thumbs Up"}]}]}'), None),
+        (b'{"heos":{"command":"player/get_quickselects"},"payload":[{"id":1,"name":"Annas TV"}]}',
+         b'{"heos":{"command":"player/get_quickselects"},"payload":[{"id":1,"name":"Name 1"}]}'),
+        ((b'{"heos":{"command":"browse/get_music_sources"},"payload":[{"name":"TuneIn","sid":3},'
+         b'{"name":"Annas NAS","sid":123456789,"service_username":"anna"}]}'),
+         (b'{"heos":{"command":"browse/get_music_sources"},"payload":[{"name":"TuneIn","sid":3},'
+         b'{"name":"Server 1","sid":1000000001,"service_username":"user1"}]}')),
         (b'{"heos":{"command":"event/pl', b'{"xxxx":{"xxxxxxx":"xxxxx/xx'),
         (b'{"payload":{"a":"10.0.0.7","text":"mac 00:05:CD:aa:bb:cc at 10.0.0.7, me@x.org"}}',
          b'{"payload":{"a":"Text 1","text":"mac 02:00:00:00:00:01 at 192.0.2.1, user1@example.org"}}'),

@@ -21,7 +21,7 @@ SHORT_ID: Final = 3
 _KEPT: Final = frozenset(
     (
         "aid", "available", "command", "container", "control", "count", "cur_pos", "dqid",
-        "duration", "eid", "enable", "errno", "id", "level", "lineout", "model", "mute", "network",
+        "duration", "eid", "enable", "errno", "level", "lineout", "model", "mute", "network",
         "options", "playable", "preset", "qid", "range", "refresh", "repeat", "result", "returned",
         "role", "scid", "SEQUENCE", "shuffle", "sqid", "state", "stats", "step", "syserrno", "type",
         "update", "version", "wildcard",
@@ -225,8 +225,10 @@ class _Masking:
 
     def _name(self, text: str, around: _Object | None, path: tuple[str, ...]) -> str:
         """Names are everywhere: whose it is, the command tells, and what stands beside it."""
-        if text in _WORDS or self._command == "browse/get_search_criteria":
+        if text in _WORDS:
             return text
+        if "options" in path or self._command == "browse/get_search_criteria":
+            return self._masks.scrub(text)  # the service's own words, as `Thumbs Up`
         sid = around.value("sid") if around is not None else None
         if self._command in {"browse/get_music_sources", "browse/get_source_info"}:
             official = isinstance(sid, int) and 0 <= sid < OFFICIAL and not self._masks.has_integer(sid)
