@@ -169,6 +169,8 @@ class ReceiverConfig(_Part):
 
     host: Host
     port: Port = 23
+    http: Literal["auto", "off"] = "auto"
+    """Whether its web side is asked once for model, MAC and the names of its inputs."""
     share: Annotated[str, AfterValidator(_share)] | None = None
     """Where its one telnet session is offered to other programs."""
 

@@ -15,7 +15,16 @@ from sugartalkd.config import ConfigurationFault, load
 from sugartalkd.health import Health
 from sugartalkd.inbox import Inbox
 from sugartalkd.log import LogRecord, get_logger
-from sugartalkd.model import HEOS_LINK, LinkId, LinkState, LinkWord, ReceiverId, ReceiverZone, receiver_link
+from sugartalkd.model import (
+    HEOS_LINK,
+    LinkId,
+    LinkState,
+    LinkWord,
+    ReceiverFacts,
+    ReceiverId,
+    ReceiverZone,
+    receiver_link,
+)
 from sugartalkd.mqtt.broker import Broker
 from sugartalkd.mqtt.publisher import Publisher
 from sugartalkd.mqtt.reception import Reception
@@ -30,6 +39,8 @@ from sugartalkd.zone import ZoneDevices
 if TYPE_CHECKING:
     from sugartalkd.bridge import HeosSystem
     from sugartalkd.config import Config, Loaded
+    from sugartalkd.denon.identity import Identity
+    from sugartalkd.denon.memory import ReceiverMemory
     from sugartalkd.denon.receiver import DenonReceiver
     from sugartalkd.device import Player
     from sugartalkd.heos.session import HeosSession
@@ -82,6 +93,8 @@ class Daemon:
         self._addresses: dict[ReceiverId, frozenset[str]] = {}
         self._looking_up: set[ReceiverId] = set()
         """Receivers whose address is not known yet: until then nobody can say which player is inside."""
+        self._memory: ReceiverMemory | None = None
+        """What was learned of receivers; `None` until there is one."""
         self._heos: HeosSession | None = None
         self._players: tuple[FoundPlayer, ...] = ()
         self._end: asyncio.Future[End] | None = None
@@ -94,6 +107,7 @@ class Daemon:
             self._desk,
             self._publisher,
             allow_admin=lambda: self._loaded.config.allow_admin,
+            allow_raw=lambda: self._loaded.config.allow_raw,
         )
         self._broker = Broker(
             config.mqtt,
@@ -222,12 +236,14 @@ class Daemon:
             self._players_found,
             username=heos.username,
             password=None if heos.password is None else heos.password.get_secret_value(),
+            on_account=self._publisher.refresh_health,
         )
         self._heos = session
         self._start("heos", session.run)
 
     def _start_receiver(self, receiver: ReceiverId, config: Config) -> None:
-        from sugartalkd.denon.receiver import DenonReceiver  # noqa: PLC0415  # only with a receiver
+        from sugartalkd.denon.identity import PORTS  # noqa: PLC0415  # only with a receiver
+        from sugartalkd.denon.receiver import DenonReceiver  # noqa: PLC0415  # as above
 
         one = config.receivers[receiver]
         wanted = {
@@ -240,11 +256,44 @@ class Daemon:
             self.store,
             frozenset(wanted or {ReceiverZone.MAIN}),
             share=one.share_at,
+            settings_known=self._facts(receiver).settings,
+            on_settings=self._settings_learned,
+            poll_media=lambda zone: not self._player_tells(receiver, zone),
+            http_ports=PORTS if one.http == "auto" else (),
+            on_identity=self._identity_learned,
         )
         self._receivers[receiver] = driver
         self._start(receiver_link(receiver), driver.run)
         self._looking_up.add(receiver)
         self._start(f"address of {receiver}", lambda: self._look_up(receiver, one.host))
+
+    def _facts(self, receiver: ReceiverId) -> ReceiverFacts:
+        one = self._loaded.config.receivers.get(receiver)
+        if one is None or self._memory is None:
+            return ReceiverFacts()
+        return self._memory.facts(receiver, one.host)
+
+    def _settings_learned(self, receiver: ReceiverId, names: tuple[str, ...]) -> None:
+        one = self._loaded.config.receivers.get(receiver)
+        if one is not None and self._memory is not None:
+            self._memory.learn_settings(receiver, one.host, names)
+            self.renew_zones()
+
+    def _identity_learned(self, receiver: ReceiverId, identity: Identity) -> None:
+        one = self._loaded.config.receivers.get(receiver)
+        if one is not None and self._memory is not None:
+            self._memory.learn_identity(receiver, one.host, identity)
+            self.renew_zones()
+
+    def _player_tells(self, receiver: ReceiverId, zone: ReceiverZone) -> bool:
+        """Whether a player of the zone carries what its present input plays, and says more about it."""
+        return any(
+            state.zone.player is not None
+            and state.receiver is not None
+            and state.receiver.input == state.zone.player_input
+            for state in self.store.zones.values()
+            if state.zone.receiver == receiver and state.zone.receiver_zone is zone
+        )
 
     async def _look_up(self, receiver: ReceiverId, host: str) -> None:
         """Learn a receiver's addresses, again now and then: a player at one of them is inside it."""
@@ -278,8 +327,10 @@ class Daemon:
         others: tuple[str, ...] = ()
         modes: tuple[str, ...] = ()
         if config.receivers:
-            from sugartalkd.denon import protocol  # noqa: PLC0415  # only with a receiver
+            from sugartalkd.denon import memory, protocol  # noqa: PLC0415  # only with a receiver
 
+            if self._memory is None:
+                self._memory = memory.ReceiverMemory(loaded.state_folder / memory.FILE)
             inputs, others, modes = protocol.INPUTS, protocol.OTHER_INPUTS, protocol.SOUND_MODES
         return Roster(
             config,
@@ -287,6 +338,7 @@ class Daemon:
             inputs=inputs,
             other_inputs=others,
             sound_modes=modes,
+            facts=self._facts,
         )
 
     def _players_found(self, players: tuple[FoundPlayer, ...]) -> None:

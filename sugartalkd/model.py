@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NewType, TypeAlias, TypeVar
@@ -190,6 +190,20 @@ class Zone:
     def input_name(self, receiver_name: str) -> str:
         """What this zone calls an input: the configured name, else the receiver's own."""
         return next((one.name for one in self.inputs if one.id == receiver_name), receiver_name)
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverFacts:
+    """What was learned of a receiver that its zones have."""
+
+    settings: tuple[str, ...] = ()
+    """Those it ever answered for."""
+    model: str | None = None
+    mac: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What people called its inputs in its own menu, by the receiver's name."""
+    hidden: frozenset[str] = frozenset()
+    """Inputs taken out of use there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -479,10 +493,10 @@ class ZoneState:
         """What can be heard; a stale track is never shown."""
         state = self.playback
         if state is Playback.ON:
-            source = self.input
-            return NowPlaying(
-                state, Track(source="receiver", source_name=source if isinstance(source, str) else None)
-            )
+            source, receiver = self.input, self.receiver_up
+            media = NOTHING if receiver is None or receiver.media is None else receiver.media
+            name = source if isinstance(source, str) else None
+            return NowPlaying(state, replace(media, source="receiver", source_name=name))
         player = self.player_up
         if state in {Playback.PLAYING, Playback.PAUSED} and player is not None:
             return NowPlaying(

@@ -20,6 +20,7 @@ from sugartalkd.model import (
     Json,
     Owner,
     PlayerKey,
+    ReceiverFacts,
     ReceiverId,
     ReceiverZone,
     Zone,
@@ -28,7 +29,7 @@ from sugartalkd.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from sugartalkd.config import Config, ZoneConfig
@@ -83,12 +84,15 @@ class Roster:
         inputs: Sequence[str] = (),
         other_inputs: Sequence[str] = (),
         sound_modes: Sequence[str] = (),
+        facts: Callable[[ReceiverId], ReceiverFacts] = lambda _receiver: ReceiverFacts(),
     ) -> None:
+        """`facts` says what has been learned of a receiver until now."""
         self._config = config
         self._path = path
         self._inputs = inputs
         self._other_inputs = other_inputs
         self._sound_modes = tuple(sound_modes)
+        self._facts = facts
         self._reserved = {ZoneId(receiver) for receiver in config.receivers} | {ZoneId("bridge")}
         self._known: dict[PlayerKey, Known] = {} if config.zones else _load(path)
         self._written = dict(self._known)
@@ -344,10 +348,14 @@ class Roster:
         if owner is None:
             owner = Owner.PLAYER if receiver is None else Owner.RECEIVER
         capabilities = _VOLUME
+        facts = ReceiverFacts() if receiver is None else self._facts(receiver)
+        settings = facts.settings if receiver_zone is ReceiverZone.MAIN else ()
         if receiver is not None:
             capabilities |= _ZONE_CAN
             if receiver_zone is ReceiverZone.MAIN:
                 capabilities |= {Capability.SOUND_MODE}
+            if settings:
+                capabilities |= {Capability.SETTINGS}
         if player is not None:
             capabilities |= _PLAYER_CAN
         if max_volume == "auto":
@@ -363,21 +371,29 @@ class Roster:
             owner,
             RECEIVER_SCALE if owner is Owner.RECEIVER else PLAYER_SCALE,
             None if max_volume is None else float(max_volume),
-            () if receiver is None else self._all_inputs(names or {}, receiver_zone),
+            () if receiver is None else self._all_inputs(names or {}, receiver_zone, facts),
             self._sound_modes if Capability.SOUND_MODE in capabilities else (),
+            settings,
             capabilities=frozenset(capabilities),
             configured=configured,
         )
 
-    def _all_inputs(self, names: Mapping[str, str], zone: ReceiverZone) -> tuple[Input, ...]:
-        """Every input that may be chosen; those of other models are there, but not for show."""
+    def _all_inputs(
+        self, names: Mapping[str, str], zone: ReceiverZone, facts: ReceiverFacts
+    ) -> tuple[Input, ...]:
+        """Every input that may be chosen; those of other models and those out of use are not for show."""
         called = {receiver_name: shown for shown, receiver_name in names.items()}
         known = [(name, False) for name in self._inputs] + [(name, True) for name in self._other_inputs]
         if zone is not ReceiverZone.MAIN:
             known.append((FOLLOW_MAIN_INPUT, False))
         known += [(name, False) for name in called if name not in {one for one, _ in known}]
         return tuple(
-            Input(name, called.get(name, name), hidden=hidden and name not in called)
+            Input(
+                name,
+                called.get(name, name),
+                facts.labels.get(name),
+                hidden=(hidden or name in facts.hidden) and name not in called,
+            )
             for name, hidden in known
         )
 

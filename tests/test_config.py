@@ -42,6 +42,7 @@ def test_the_example_is_valid_and_so_is_every_line_of_it(tmp_path: Path) -> None
     assert config.mqtt.password is not None
     assert config.mqtt.password.get_secret_value() == "a"
     assert config.mqtt.tls.enabled
+    assert config.receivers["denon"].share_at == ("127.0.0.1", 2323)
 
 
 def test_nothing_at_all_is_a_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from sugartalkd.errors import (
     Unsupported,
 )
 from sugartalkd.heos import browse
-from sugartalkd.heos.connection import READING_WAIT, ReadingConnection, close
+from sugartalkd.heos.connection import READING_WAIT, NoReply, ReadingConnection, close
 from sugartalkd.simulator.heos import HeosSimulator
 from sugartalkd.simulator.heos_library import BIG, DLNA_SERVER, SimulatedItem
 from tests.heos_home import KITCHEN, KITCHEN_KEY, LIVING, HeosHome, heos_home, until
@@ -402,12 +402,41 @@ async def test_the_connection_is_opened_and_closed_by_need(address: str) -> None
         await asyncio.gather(*closing)
 
 
-async def test_a_page_too_large_for_pyheos_is_never_asked_for(address: str) -> None:
+async def test_a_page_may_be_longer_than_pyheos_reads(address: str) -> None:
     def prepare(heos: HeosSimulator) -> None:
-        for entry in heos.library.everything(DLNA_SERVER):
-            if isinstance(entry, SimulatedItem):
-                entry.image_url = "http://10.0.0.9/" + "x" * 700
+        heos.library.roots[DLNA_SERVER] = [
+            SimulatedItem(f"{number}", mid=f"{number}", image_url="http://10.0.0.9/" + "x" * 1500)
+            for number in range(100)
+        ]
 
     async with heos_home(address, prepare=prepare) as home:
-        page = await home.session.browse(SERVER, "all", 200, 0)
-        assert len(page.items) == 200
+        assert (await home.session.browse(SERVER, None, 200, 0)).total == 100
+
+
+@pytest.mark.parametrize("fault", ["send_garbage", "send_without_heos"])
+async def test_a_broken_line_ends_a_reading_at_once(address: str, fault: str) -> None:
+    async with HeosSimulator([], host=address) as heos:
+        heos.faults.delay["browse/browse"] = 20
+        closing: list[asyncio.Task[None]] = []
+        connection = ReadingConnection(
+            address, lambda one: closing.append(asyncio.create_task(close(one), name="close"))
+        )
+        reading = asyncio.create_task(connection.call(lambda heos: heos.browse(1024)), name="Task-browse")
+        await until(lambda: heos.received("browse/browse"))
+        getattr(heos, fault)()
+        with pytest.raises(NoReply):
+            async with asyncio.timeout(1):
+                await reading
+        await connection.call(lambda heos: heos.heart_beat())
+        connection.close()
+        await asyncio.gather(*closing)
+
+
+async def test_limits_of_one_reading(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(browse, "READING_LIMIT", 0.3)
+    async with heos_home(address) as home:
+        home.heos.faults.under_process_never.add("browse/browse")
+        with pytest.raises(TimedOut, match="did not tell what there is"):
+            await home.session.browse(SERVER, None, 200, 0)
+        home.heos.faults.under_process_never.clear()
+        assert (await home.session.browse(SERVER, "c7", 200, 0)).total == 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -15,6 +15,7 @@ from sugartalkd.heos.session import HeosSession
 from sugartalkd.model import (
     HEOS_LINK,
     LinkWord,
+    Playback,
     PlayerKey,
     Repeat,
     Transport,
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     from sugartalkd.heos.player import PlayerControl
-    from sugartalkd.model import FoundPlayer
+    from sugartalkd.model import FoundPlayer, LinkId, LinkState
+    from sugartalkd.state import ZoneReport
 
 LIVING: Final = 1001
 KITCHEN: Final = -2002
@@ -49,12 +51,35 @@ def together(*pids: int) -> ZoneGroup:
 
 
 @dataclass
+class Seen:
+    """Every state that a zone had, in order."""
+
+    states: list[ZoneState] = field(default_factory=list[ZoneState])
+
+    def zone_changed(self, old: ZoneState | None, new: ZoneState | None) -> None:
+        if new is not None:
+            self.states.append(new)
+
+    def zone_reported(self, zone: Zone, report: ZoneReport) -> None:
+        pass
+
+    def link_changed(self, link: LinkId, old: LinkState | None, new: LinkState | None) -> None:
+        pass
+
+    def of(self, pid: int, read: Callable[[ZoneState], object]) -> list[object]:
+        """What a zone showed while its player was there, one after the other."""
+        values = [read(one) for one in self.states if one.zone.id == NAMES[pid] and one.player_up]
+        return [value for number, value in enumerate(values) if not number or value != values[number - 1]]
+
+
+@dataclass
 class Home:
     """Three players, a zone for each, and the session that follows them."""
 
     heos: HeosSimulator
     store: StateStore
     session: HeosSession
+    seen: Seen
 
     def zone(self, pid: int) -> ZoneState:
         return self.store.zones[ZoneId(NAMES[pid])]
@@ -92,7 +117,8 @@ async def home(
         SimulatedPlayer(name.title(), pid, serial=key(pid), level=20, ip=address)
         for pid, name in list(NAMES.items())[:players]
     ]
-    store = StateStore()
+    store, seen = StateStore(), Seen()
+    store.listen(seen)
 
     def found(_players: tuple[FoundPlayer, ...]) -> None:
         for pid, name in NAMES.items():
@@ -103,7 +129,7 @@ async def home(
         session = HeosSession(address, store, found, timeout=1.0)
         running = asyncio.create_task(session.run(), name="session")
         try:
-            one = Home(heos, store, session)
+            one = Home(heos, store, session, seen)
             await until(lambda: len(store.zones) == len(NAMES))
             await until(lambda: all(one.zone(pid).player_up for pid in heos.players))
             yield one
@@ -126,6 +152,24 @@ async def test_groups_are_known_from_the_start_and_followed(address: str) -> Non
         await until(lambda: one.groups() == [together(LIVING, KITCHEN), together(LIVING, KITCHEN), ALONE])
         one.heos.set_group([LIVING])
         await until(lambda: one.groups() == [ALONE, ALONE, ALONE])
+
+
+async def test_a_member_is_never_shown_without_what_it_mirrors(address: str) -> None:
+    def prepare(heos: HeosSimulator) -> None:
+        heos.answer_delay = 0.02
+        heos.play_item(BATH, *songs("First"))
+        heos.members_lag = True
+        heos.set_group([BATH, LIVING])
+
+    async with home(address, prepare) as one:
+        await until(lambda: one.zone(KITCHEN).group == ALONE)
+        for _ in range(2):
+            assert one.seen.of(LIVING, lambda zone: zone.playback) == [Playback.PLAYING]
+            assert one.seen.of(LIVING, lambda zone: zone.group) == [together(BATH, LIVING)]
+            one.seen.states.clear()
+            one.heos.close_all()
+            await until(lambda: one.zone(LIVING).player_up is None)
+            await until(lambda: one.zone(LIVING).player_up)
 
 
 async def test_a_burst_of_events_costs_one_reading_or_two(address: str) -> None:
@@ -280,6 +324,24 @@ async def test_group_volume_is_the_leaders(address: str) -> None:
         await until(lambda: one.group_volume(KITCHEN) is None)
 
 
+async def test_a_leader_that_is_away_is_named_in_the_refusal(address: str) -> None:
+    def prepare(heos: HeosSimulator) -> None:
+        heos.play_item(LIVING, *songs("First"))
+        heos.set_group([LIVING, BATH])
+
+    async with home(address, prepare) as one:
+        await until(lambda: one.transport(BATH) is Transport.PLAYING)
+        one.heos.faults.fail("group/get_groups", 13, None)  # the group is not heard to have ended
+        one.heos.remove_player(LIVING)
+        await until(lambda: one.zone(LIVING).player_up is None)
+        assert one.transport(BATH) is None
+        assert one.zone(BATH).volume == 20
+        for refused in (one.control(BATH).pause(), one.control(BATH).jump_in_queue(0)):
+            with pytest.raises(HeosOffline, match="leads its group"):
+                await refused
+        await one.control(BATH).set_volume(21)
+
+
 async def test_a_vanished_leader_leaves_nothing_to_show(address: str) -> None:
     def prepare(heos: HeosSimulator) -> None:
         heos.play_item(LIVING, *songs("First"))
@@ -307,9 +369,12 @@ async def test_a_group_outlives_its_leaders_pid(address: str) -> None:
 
     async with home(address, prepare) as one:
         await until(lambda: one.transport(BATH) is Transport.PLAYING)
+        one.seen.states.clear()
         one.heos.change_pid(LIVING, 77)
         await until(lambda: one.heos.received("group/get_volume")[-1].arguments["gid"] == "77")
-        await until(lambda: one.zone(BATH).group == together(LIVING, BATH))
+        await asyncio.sleep(0.2)
+        assert one.seen.of(BATH, lambda zone: zone.group) in ([], [together(LIVING, BATH)])
+        assert one.seen.of(BATH, lambda zone: zone.playback) in ([], [Playback.PLAYING])
         await one.control(BATH).pause()
         assert one.told("player/set_play_state") == ["77"]
         one.heos.set_group_level(one.heos.groups[77], 33)

@@ -125,6 +125,11 @@ def test_no_entry_can_break_a_page(raw: object) -> None:
     assert one.item.media_id is None or media.parse(one.item.media_id) == one.media
 
 
+def test_a_station_that_is_called_like_a_url_can_be_played() -> None:
+    one = listed(name="http://radio", mid="m", type="station")
+    assert (one.media, one.item.title) == (Station(7, "in", "m", ""), "http://radio")
+
+
 def test_an_entry_that_is_a_url_is_shown_without_id() -> None:
     one = listed(name="A", mid="http://10.0.0.9/a.flac", type="song")
     assert (one.item.media_id, one.media, one.item.title) == (None, None, "A")

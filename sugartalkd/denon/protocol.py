@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias, assert_never
 
@@ -81,8 +81,44 @@ class Sleep:
     zone: ReceiverZone = MAIN
 
 
+@dataclass(frozen=True, slots=True)
+class ScreenText:
+    """`NSE`: one line, 0…8, of what the screen shows of a network source."""
+
+    line: int
+    text: str
+    zone: ReceiverZone = MAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Frequency:
+    """`TFAN`: what the tuner is tuned to, six digits."""
+
+    text: str
+    zone: ReceiverZone = MAIN
+
+
+@dataclass(frozen=True, slots=True)
+class StationName:
+    """`TFANNAME`: the RDS name of the station, eight characters."""
+
+    name: str
+    zone: ReceiverZone = MAIN
+
+
 Change: TypeAlias = (
-    UnitPower | ZonePower | Volume | VolumeLimit | Mute | Source | SoundMode | Sleep | SettingChange
+    UnitPower
+    | ZonePower
+    | Volume
+    | VolumeLimit
+    | Mute
+    | Source
+    | SoundMode
+    | Sleep
+    | SettingChange
+    | ScreenText
+    | Frequency
+    | StationName
 )
 
 
@@ -92,13 +128,18 @@ class Subject(NamedTuple):
     kind: type[Change]
     zone: ReceiverZone
     name: str = ""
-    """Which setting; nothing else needs one."""
+    """Which setting, or which line of the screen; nothing else needs one."""
 
 
 def subject_of(change: Change) -> Subject:
     """What this change is about."""
-    name = change.name if isinstance(change, SettingChange) else ""
-    return Subject(type(change), change.zone, name)
+    match change:
+        case SettingChange(name):
+            return Subject(SettingChange, change.zone, name)
+        case ScreenText(line):
+            return Subject(ScreenText, change.zone, str(line))
+        case _:
+            return Subject(type(change), change.zone)
 
 
 # -- tables --------------------------------------------------------------------------------------------
@@ -130,6 +171,8 @@ _HEARD_IN_ZONES: Final = frozenset((*INPUTS, *OTHER_INPUTS, FOLLOWS_MAIN, "USB",
 _PREFIXES: Final = {ReceiverZone.ZONE2: "Z2", ReceiverZone.ZONE3: "Z3"}
 _ON_OFF: Final = {"ON": True, "OFF": False}
 _UNIT_POWER: Final = {"ON": True, "STANDBY": False}
+_SIX_DIGITS: Final = re.compile(r"[0-9]{6}")
+_FLAGGED: Final = frozenset("12345")
 _MINUTES: Final = re.compile(r"[0-9]{3}")
 # Values are printable ASCII by the maker's document; anything else is line noise.
 _NAME: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
@@ -187,6 +230,27 @@ def _sleep(text: str, zone: ReceiverZone) -> Change | None:
     return Sleep(int(text), zone) if _MINUTES.fullmatch(text) else None
 
 
+def _station_name(text: str, zone: ReceiverZone) -> Change | None:
+    return StationName(_shown(text), zone)
+
+
+def _frequency(text: str, zone: ReceiverZone) -> Change | None:
+    return Frequency(text, zone) if _SIX_DIGITS.fullmatch(text) else None
+
+
+def _screen(text: str, zone: ReceiverZone) -> Change | None:
+    """The line's number, in lines 1 to 5 a byte of flags (playable, directory, cursor, picture), the text."""
+    line = text[:1]
+    if line not in set("012345678"):
+        return None
+    return ScreenText(int(line), _shown(text[2 if line in _FLAGGED else 1 :]), zone)
+
+
+def _shown(text: str) -> str:
+    """Without control characters, and without half a character where the receiver cut the line."""
+    return "".join(one for one in text if one.isprintable()).rstrip("\ufffd").strip()
+
+
 class _Row(NamedTuple):
     """One subject: its code in the main zone, what follows `Z2` in zone 2 (`None`: main zone only)."""
 
@@ -211,6 +275,9 @@ _ROWS: Final = (
     _Row(Source, "SI", "", _source),
     _Row(SoundMode, "MS", None, _sound_mode),
     _Row(Sleep, "SLP", "SLP", _sleep),
+    _Row(StationName, "TFANNAME", None, _station_name),
+    _Row(Frequency, "TFAN", None, _frequency),
+    _Row(ScreenText, "NSE", None, _screen, asked=False),
 )
 _READERS: Final = tuple((code, zone, row.read) for row in _ROWS for code, zone in row.codes())
 _CODES: Final = {Subject(row.kind, zone): code for row in _ROWS if row.asked for code, zone in row.codes()}
@@ -231,7 +298,7 @@ def encode(change: Change) -> str:
     if isinstance(change, SettingChange):
         return settings.encode(change, change.form)[0]
     code = _CODES.get(subject_of(change))
-    if code is None:
+    if code is None or isinstance(change, ScreenText | Frequency | StationName):
         raise ValueError(f"{change} cannot be sent")
     match change:
         case UnitPower(on):
@@ -297,12 +364,20 @@ def setting_questions(name: str, form: int | None = None) -> tuple[Question, ...
     return tuple(Question(text, subject) for text in settings.questions(name, form))
 
 
+def screen_questions(lines: Iterable[int]) -> tuple[Question, ...]:
+    """How to ask for the screen: one command, answered by all its lines."""
+    return tuple(Question("NSE", Subject(ScreenText, MAIN, str(line))) for line in lines)
+
+
 # -- framing -------------------------------------------------------------------------------------------
 
 LONGEST_LINE: Final = 256
 """Bytes; the maker promises 135."""
 # Telnet's own commands. Nobody has seen a receiver send one, serial-to-IP bridges do; UTF-8 has no 0xFF.
 _TELNET: Final = re.compile(rb"\xff(?:[\xfb-\xfe].|[\xf0-\xfa])?", re.DOTALL)
+
+
+_FLAGS: Final = re.compile(rb"NS[EA][1-5].", re.DOTALL)
 
 
 class Lines:
@@ -335,5 +410,8 @@ class Lines:
 
 def _text(line: bytes) -> str:
     """A line as text: `NSE` lines end at a NUL with junk behind it and may be cut inside a character."""
-    plain = _TELNET.sub(b"", line).partition(b"\0")[0]
+    plain = _TELNET.sub(b"", line).strip(b"\n")
+    # The flags of a screen's line may be 0 too.
+    head = plain[:5] if _FLAGS.match(plain) else b""
+    plain = head + plain[len(head) :].partition(b"\0")[0]
     return plain.strip(b"\n").decode(errors="replace")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -23,7 +23,7 @@ from sugartalkd.errors import ReceiverOffline, Superseded
 from sugartalkd.log import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Generator
 
 _log = get_logger(__name__)
 
@@ -102,6 +102,7 @@ class Session:
         self._commands: deque[_Command] = deque()
         self._waiting: list[_Asked] = []
         self._asked: list[_Asked] = []
+        self._listeners: list[Callable[[str], None]] = []
         self._filled = asyncio.Event()
         self._free_at = self._loop.time()
         """When the next line may be written."""
@@ -141,6 +142,15 @@ class Session:
         self._commands.append(command)
         self._filled.set()
         await command.written
+
+    @contextmanager
+    def overhear(self, listener: Callable[[str], None]) -> Generator[None]:
+        """Have every line told as it came, also those that are not understood."""
+        self._listeners.append(listener)
+        try:
+            yield
+        finally:
+            self._listeners.remove(listener)
 
     async def ask(self, *questions: Question, patience: float | None = None) -> list[Change | None]:
         """Ask, and wait for the answers; `None` for each that did not come in time after it was written.
@@ -193,6 +203,8 @@ class Session:
             if self._guests is not None:
                 self._guests.heard(data)
             for line in lines.feed(data):
+                for listener in tuple(self._listeners):
+                    listener(line)
                 change = parse(line)
                 if change is None:
                     _log.debug("line not understood", receiver=self.name, line=line)

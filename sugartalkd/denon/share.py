@@ -59,8 +59,8 @@ class Frames:
 class Share:
     """Listens for clients. Each hears every line of the receiver; what they send goes out in turn.
 
-    `name` is the receiver's, for the log. Clients stay while there is no session: denonavr, when it is closed at once,
-    comes back thousands of times within seconds (denon.md 3.2).
+    `name` is the receiver's, for the log. Clients stay while there is no session: denonavr, when it is
+    closed at once, comes back thousands of times within seconds (denon.md 3.2).
     """
 
     def __init__(self, name: str, host: str, port: int) -> None:

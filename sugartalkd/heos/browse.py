@@ -20,8 +20,8 @@ from sugartalkd.errors import (
     Unsupported,
 )
 from sugartalkd.heos import media
-from sugartalkd.heos.connection import READING_LIMIT, Refused
-from sugartalkd.heos.lists import NOT_SIGNED_IN, Lists, entries_of
+from sugartalkd.heos.connection import NOT_SIGNED_IN, READING_LIMIT, Refused
+from sugartalkd.heos.lists import Lists, entries_of
 from sugartalkd.heos.media import FAVOURITES, INPUTS, LOCAL, PLAYLISTS, Listed, Place
 from sugartalkd.heos.translate import text, unescaped, unfit
 from sugartalkd.model import Page
@@ -100,6 +100,8 @@ class Browser:
         self._kept: dict[int | None, _Kept] = {}
         """Whole lists by their source; `None` has the sources themselves."""
         self._criteria: dict[int, tuple[Criterion, ...]] = {}
+        self._changes = 0
+        """What was asked before the last change is not kept."""
         self._unavailable: frozenset[int] = frozenset()
         """Sources that the device itself calls unavailable."""
 
@@ -107,6 +109,7 @@ class Browser:
         """Sources, favourites or the account are others now."""
         self._kept.clear()
         self._criteria.clear()
+        self._changes += 1
 
     # -- lists ---------------------------------------------------------------------------------------
 
@@ -118,7 +121,8 @@ class Browser:
         """A part of what a source or a container holds; the sources, if neither is given.
 
         `source` is a number, a name, one of `favorites playlists history inputs local`, or a media_id;
-        `container` a media_id or the device's own cid. Raises BadPayload, NoMatch or OutOfRange, too.
+        `container` a media_id, which needs no source, or the device's own cid. Raises BadPayload, NoMatch or
+        OutOfRange, too.
         """
         _check(limit, offset)
         return await _within("what there is", self._browse(source, container, limit, offset))
@@ -149,10 +153,11 @@ class Browser:
     async def favorite(self, wished: str | int) -> int:
         """The number of a favourite, by its name or as given. Raises NoMatch or OutOfRange."""
         if isinstance(wished, str):
-            found = await _within("its favourites", self._named(FAVOURITES, wished))
-            if found is not None:
+            is_number = _NUMBER.fullmatch(wished) is not None
+            work = self._named(FAVOURITES, wished, again=not is_number)
+            if (found := await _within("its favourites", work)) is not None:
                 return found.item.track_number or 0
-            if not _NUMBER.fullmatch(wished):
+            if not is_number:
                 raise NoMatch(self._unknown("favourite", wished, FAVOURITES))
         number = int(wished)
         if number < 1:
@@ -169,10 +174,10 @@ class Browser:
             raise NoMatch(self._unknown("playlist", name, PLAYLISTS))
         return found.media
 
-    async def _named(self, sid: int, name: str) -> Listed | None:
-        """An entry by name, case ignored; what is not among the kept ones may be new."""
+    async def _named(self, sid: int, name: str, *, again: bool = True) -> Listed | None:
+        """An entry by name, case ignored; what is not among those kept from before may be new."""
         wished = name.strip().casefold()
-        for fresh in (False, True):
+        for fresh in (False, True) if again and sid in self._kept else (False,):
             for one in await self._all(sid, fresh=fresh):
                 if one.item.title.casefold() == wished:
                     return one
@@ -267,6 +272,7 @@ class Browser:
         kept = self._kept.get(None)
         if kept is not None and not fresh and time.monotonic() < kept.until:
             return kept.listed
+        changes = self._changes
         reply = await self._lists.ask(words.COMMAND_BROWSE_GET_SOURCES, {})
         entries = entries_of(reply)
         found = tuple(media.listed(raw, Place(0), self._key_of) for raw in entries)
@@ -276,8 +282,12 @@ class Browser:
             if isinstance(one.media, media.Source)
             and cast("Mapping[str, object]", raw).get(words.ATTR_AVAILABLE) == words.VALUE_FALSE
         )
-        self._kept[None] = _Kept(found, time.monotonic() + KEPT)
+        self._keep(None, found, changes)
         return found
+
+    def _keep(self, sid: int | None, found: tuple[Listed, ...], changes: int) -> None:
+        if changes == self._changes:
+            self._kept[sid] = _Kept(found, time.monotonic() + KEPT)
 
     async def _all(self, sid: int, *, fresh: bool = False) -> tuple[Listed, ...]:
         """Everything in one source, up to 500, as it was read at most 10 min ago."""
@@ -285,8 +295,9 @@ class Browser:
         kept = self._kept.get(sid)
         if kept is not None and not fresh and time.monotonic() < kept.until:
             return kept.listed
+        changes = self._changes
         found, _ = await self._entries(Place(sid), MOST, 0)
-        self._kept[sid] = _Kept(found, time.monotonic() + KEPT)
+        self._keep(sid, found, changes)
         return found
 
     async def _source(self, wished: str | int) -> media.Media:

@@ -16,6 +16,7 @@ from pyheos import (
     HeosOptions,
 )
 from pyheos import command as words
+from pyheos.connection import CLI_PORT
 from pyheos.message import HeosCommand, HeosMessage
 from pyheos.types import MediaType
 
@@ -38,9 +39,16 @@ REBOOT_SILENCE: Final = 2.0
 """Seconds without a refusal after which a reboot counts as begun."""
 BUSY_PAUSES: Final = (0.15, 0.3, 0.6, 1.2, 2.0)
 """Seconds before a command is tried again that met a busy device; the last one repeats."""
+LINE_LIMIT: Final = 1_000_000
+"""Bytes of one line: no reply is that long."""
 UNREADABLE: Final = (KeyError, ValueError, AttributeError, TypeError)
 """What pyheos 1.0.6 raises on replies that it did not expect (heos.md 3.3)."""
 
+NOT_SIGNED_IN: Final = "not signed in; set heos.username and heos.password, or ask heos/sign_in"
+
+_AUTH: Final = frozenset({6, 8, 10})
+_SYSTEM_ERROR: Final = 12
+_AUTH_SYSTEM_ERRORS: Final = frozenset({-1063, -1056})
 _GONE: Final = 1_000_000
 """An eid that no device sends: the connection ended before the reply came."""
 
@@ -67,6 +75,23 @@ class Moved(Exception):
 
 class Quiet(Heos):
     """pyheos without what it does by itself on connecting, on disconnecting and on errors."""
+
+    def __init__(self, options: HeosOptions) -> None:
+        super().__init__(options)
+        connection = cast("Any", self._connection)
+        self._read = connection._read_handler  # noqa: SLF001
+        connection._read_handler = self._read_lines  # noqa: SLF001
+
+    async def _read_lines(self, reader: asyncio.StreamReader) -> None:
+        """As pyheos does, but a list of 100 entries may come, and a line that is none ends the connection.
+
+        pyheos stops reading at either, and goes on as if it were connected (heos.md 3.2 numbers 1 and 2).
+        """
+        cast("Any", reader)._limit = LINE_LIMIT  # noqa: SLF001
+        try:
+            await self._read(reader)
+        except (asyncio.LimitOverrunError, *UNREADABLE) as error:
+            await cast("Any", self._connection)._disconnect_from_error(error)  # noqa: SLF001
 
     async def _on_connected(self) -> None:
         """Nothing: pyheos would ask for the account and register for events first."""
@@ -128,6 +153,15 @@ def let_go() -> None:
         raise asyncio.CancelledError
 
 
+def refusal(error: CommandFailedError) -> str:
+    """What the device said, and what to do if it wants an account (heos.md 1.6)."""
+    said = f"{error.error_text} (eid {error.error_id})"
+    wants_account = error.error_id in _AUTH or (
+        error.error_id == _SYSTEM_ERROR and error.system_error_number in _AUTH_SYSTEM_ERRORS
+    )
+    return f"{said}: {NOT_SIGNED_IN}" if wants_account else said
+
+
 async def ask(
     heos: Heos, command: str, arguments: Mapping[str, object], limit: float | None = None
 ) -> HeosMessage:
@@ -147,6 +181,15 @@ async def close(heos: Heos) -> None:
     with suppress(HeosError, OSError, TimeoutError):
         async with asyncio.timeout(CLOSE_LIMIT):
             await heos.disconnect()
+
+
+async def accepts(host: str, seconds: float) -> None:
+    """Return if something accepts HEOS connections there. Raises OSError or TimeoutError."""
+    async with asyncio.timeout(seconds):
+        _, writer = await asyncio.open_connection(host, CLI_PORT)
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
 
 
 class CommandConnection:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from pyheos.message import HeosMessage
 
+    from sugartalkd.heos.groups import Groups
     from sugartalkd.heos.known import Known
+    from sugartalkd.heos.queue import Queues
 
 _log = get_logger(__name__)
 
@@ -40,14 +42,16 @@ class Poisoned(Exception):
 class Follower(Protocol):
     """Who wants to know what happens."""
 
+    @property
+    def groups(self) -> Groups: ...
+    @property
+    def queues(self) -> Queues: ...
     def known_at(self, pid: int) -> Known | None: ...
     def is_silent(self, known: Known) -> bool: ...
     def fell_silent(self, known: Known) -> None: ...
     def changed(self, known: Known) -> None: ...
     def reported(self, known: Known, error: str) -> None: ...
     def account_changed(self, name: str | None) -> None: ...
-    def groups_changed(self) -> None: ...
-    def group_volume_told(self, gid: int, level: int) -> None: ...
     def sources_changed(self) -> None: ...
 
 
@@ -136,6 +140,8 @@ class Events(Quiet):
             if event.command == const.EVENT_PLAYER_NOW_PLAYING_CHANGED:
                 known.media_announced()
                 await self._read_media(known)
+            elif event.command == const.EVENT_PLAYER_QUEUE_CHANGED:
+                self._follower.queues.ask(known)
             elif event.command == const.EVENT_PLAYER_PLAYBACK_ERROR:
                 self._follower.reported(known, event.get_message_value(words.ATTR_ERROR))
             elif known.hear(known.player, event):
@@ -149,7 +155,7 @@ class Events(Quiet):
     def _take_event(self, event: HeosMessage) -> None:
         """Pyheos holds a change of groups back for 1 s, longer than a burst of them lasts."""
         if event.command == const.EVENT_GROUPS_CHANGED:
-            self._follower.groups_changed()
+            self._follower.groups.ask()
         else:
             self._debounce(event)
 
@@ -165,7 +171,7 @@ class Events(Quiet):
     async def _on_event_group(self, event: HeosMessage) -> None:
         try:
             gid = event.get_message_value_int(words.ATTR_GROUP_ID)
-            self._follower.group_volume_told(gid, event.get_message_value_int(words.ATTR_LEVEL))
+            self._follower.groups.volume_told(gid, event.get_message_value_int(words.ATTR_LEVEL))
         except UNREADABLE as error:
             _log.warning("an event cannot be read", heos_event=event.command, error=repr(error))
 

@@ -13,6 +13,7 @@ from pyheos import Heos, HeosPlayer, PlayState, RepeatType, const
 from pyheos import command as words
 
 from sugartalkd.heos import translate
+from sugartalkd.heos.media import of_playing
 from sugartalkd.heos.translate import URL_STREAM, Timeline
 from sugartalkd.model import PlayerState
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from pyheos.message import HeosMessage
 
-    from sugartalkd.model import FoundPlayer, PlayerGroup, Track
+    from sugartalkd.model import FoundPlayer, PlayerGroup, Queue, Track
 
 MODE_HOLDS: Final = 1.0
 """Seconds for which a play mode just sent counts as the present one: its events may come later."""
@@ -110,6 +111,10 @@ class Known:
     group: PlayerGroup | None = None
     """The group it is in, and of that group, if it leads it, the volume 0…100."""
     group_volume: float | None = None
+    queue: Queue | None = None
+    """Its own queue, as it was read last."""
+    queue_stale: bool = False
+    """Whether it has changed since."""
     _doubted: set[Value] = field(default_factory=set[Value])
     """What has to be asked again, and stands meanwhile."""
     _timeline: Timeline = field(default_factory=Timeline)
@@ -136,7 +141,7 @@ class Known:
     def leave(self) -> None:
         """The system does not list it, or is gone itself."""
         self.player = None
-        self.group = self.group_volume = None
+        self.group = self.group_volume = self.queue = None
         self.forget()
 
     def forget(self) -> None:
@@ -165,6 +170,24 @@ class Known:
             reading.keep(player, answer)
             self.heard.update(reading.values)
             self._doubted.difference_update(reading.values)
+
+    async def recount(self, heos: Heos) -> None:
+        """The queue changed: what plays may have another place in it, and goes on as before.
+
+        No event need tell that; one that tells another track has been heard by now.
+        """
+        player = self.player
+        if player is None or Value.MEDIA not in self.heard:
+            return
+        before, identity = player.now_playing_media, self._identity(player)
+        await self.ask(MEDIA_READING, heos)
+        after = player.now_playing_media
+        if player is not self.player or not _same_media(before, replace(after, queue_id=before.queue_id)):
+            return
+        after.current_position, after.duration = before.current_position, before.duration
+        if self._shown_qid == before.queue_id:
+            self._shown_qid = after.queue_id
+        self._timeline.renumbered(identity, self._identity(player))
 
     def hear(self, player: HeosPlayer, event: HeosMessage) -> bool:
         """Take in what an event tells by itself; whether anything is worth showing.
@@ -265,6 +288,7 @@ class Known:
         transport = self._transport(player)
         self._timeline.moved(transport, self._identity(player), time.monotonic(), datetime.now(UTC))
         self._duration = None if track is None else track.duration
+        index = self.queue_index
         return PlayerState(
             transport=transport,
             volume=float(player.volume) if Value.VOLUME in self.heard else None,
@@ -276,7 +300,16 @@ class Known:
             progress=self._timeline.progress,
             group=self.group,
             group_volume=self.group_volume,
+            queue=self.queue,
+            queue_index=index if index is None or self.queue is None or index < self.queue.length else None,
         )
+
+    @property
+    def queue_index(self) -> int | None:
+        """Which item of its queue the player says it plays, from 0; the queue may not have been read yet."""
+        if self.player is None or Value.MEDIA not in self.heard:
+            return None
+        return translate.queue_index(self.player.now_playing_media)
 
     def _transport(self, player: HeosPlayer) -> translate.Transport | None:
         return translate.transport(player.state) if Value.TRANSPORT in self.heard else None
@@ -284,6 +317,8 @@ class Known:
     def _track(self, player: HeosPlayer) -> Track | None:
         """The device's track, or what we were told to show for the URL that we started."""
         track = translate.track(player.now_playing_media)
+        if track is not None and track.source == "heos":
+            return replace(track, media_id=of_playing(player.now_playing_media))
         if track is None or self._shown is None or player.now_playing_media.song != URL_STREAM:
             return track
         return replace(self._shown, source="url", source_name=track.source_name, duration=track.duration)

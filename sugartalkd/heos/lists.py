@@ -17,6 +17,7 @@ from sugartalkd.heos.connection import (
     Refused,
     Unreachable,
     ask,
+    refusal,
 )
 from sugartalkd.heos.media import whole
 
@@ -29,14 +30,10 @@ if TYPE_CHECKING:
 
 PAGE: Final = 50
 """Entries asked for at once: 100 with long artwork URLs are more than pyheos can read (heos.md 3.2)."""
-NOT_SIGNED_IN: Final = "not signed in; set heos.username and heos.password, or ask heos/sign_in"
 
 _BUSY: Final = frozenset({13, 16})
 _BUSY_TRIES: Final = 8
 _PAST_THE_END: Final = frozenset({4, 9})
-_AUTH: Final = frozenset({6, 8, 10})
-_SYSTEM_ERROR: Final = 12
-_AUTH_SYSTEM_ERRORS: Final = frozenset({-1063, -1056})
 
 
 class System(Protocol):
@@ -113,7 +110,8 @@ class Lists:
                 return await connection.call(lambda heos: ask(heos, command, arguments, patience))
             except CommandFailedError as error:
                 if error.error_id not in _BUSY or tries == _BUSY_TRIES:
-                    raise _refused(command, error) from None
+                    text = f"the HEOS system refused {command}: {refusal(error)}"
+                    raise Refused(text, error.error_id) from None
             except NoReply as error:
                 raise TimedOut(f"the HEOS system did not answer {command}: {error}") from None
             except (Moved, Unreachable) as error:
@@ -126,13 +124,3 @@ class Lists:
 def entries_of(reply: HeosMessage) -> list[object]:
     """What is listed; nothing if the reply has no list."""
     return cast("list[object]", reply.payload) if isinstance(reply.payload, list) else []
-
-
-def _refused(command: str, error: CommandFailedError) -> Refused:
-    auth = error.error_id in _AUTH or (
-        error.error_id == _SYSTEM_ERROR and error.system_error_number in _AUTH_SYSTEM_ERRORS
-    )
-    if auth:
-        return Refused(f"{NOT_SIGNED_IN} ({error.error_text})", error.error_id)
-    reason = f"{error.error_text} (eid {error.error_id})"
-    return Refused(f"the HEOS system refused {command}: {reason}", error.error_id)

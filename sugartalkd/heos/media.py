@@ -8,12 +8,16 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
+from pyheos.types import MediaType
+
 from sugartalkd.errors import BadPayload
 from sugartalkd.heos.translate import text, unescaped, unfit
 from sugartalkd.model import Item, PlayerKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from pyheos import HeosNowPlayingMedia
 
 PREFIX: Final = "heos:"
 LONGEST: Final = 4096
@@ -189,7 +193,8 @@ def listed(
     named = (_string(entry, key) for key in ("name", "song", "station"))
     title = next((shown for one in named if (shown := text(one))), None) or _fallback(media)
     if isinstance(media, Station):
-        media = Station(media.sid, media.cid, media.mid, title)
+        name = "" if _URL.search(title) else title  # the id must not hold it, and the device can do without
+        media = Station(media.sid, media.cid, media.mid, name)
     made = None if media is None else media_id(media)
     artist, album = text(_string(entry, "artist")), text(_string(entry, "album"))
     item = Item(made, kind, title, artist=artist, album=album, track_number=number)
@@ -245,3 +250,13 @@ def whole(given: object) -> int | None:
         return int(float(given)) if isinstance(given, str | int | float) else None
     except (ValueError, OverflowError):
         return None
+
+
+def of_playing(media: HeosNowPlayingMedia) -> str | None:
+    """The id of a station or an input that plays: of anything else a player does not tell enough."""
+    if media.type != MediaType.STATION or not media.media_id or media.source_id is None:
+        return None
+    mid = unescaped(media.media_id)
+    if mid.startswith(INPUT_PREFIX):
+        return media_id(InputAt(None, mid))
+    return media_id(Station(media.source_id, None, mid, text(media.station) or ""))

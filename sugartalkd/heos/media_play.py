@@ -71,7 +71,7 @@ async def _play(system: System, tell: Tell, what: media.Media, enqueue: Enqueue)
     match what:
         case media.Station(sid, cid, mid, name):
             _refuse_queueing("a station", enqueue)
-            station = _given(sid=sid, cid=cid, mid=mid, name=name)
+            station = _given(sid=sid, cid=cid, mid=mid, name=name or None)
             await tell(
                 "play_stream", lambda heos, pid: _send(heos, words.COMMAND_BROWSE_PLAY_STREAM, pid, station)
             )

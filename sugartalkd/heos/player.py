@@ -15,12 +15,13 @@ from sugartalkd.errors import (
     HeosFailed,
     HeosOffline,
     NotConfirmed,
+    OutOfRange,
     SugartalkError,
     TimedOut,
     Unsupported,
 )
 from sugartalkd.heos import media_play, translate
-from sugartalkd.heos.connection import BUSY_PAUSES, Moved, NoReply, Refused, Unreachable
+from sugartalkd.heos.connection import BUSY_PAUSES, Moved, NoReply, Refused, Unreachable, refusal
 from sugartalkd.heos.known import READINGS
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from sugartalkd.heos.browse import Browser
     from sugartalkd.heos.connection import CommandConnection
+    from sugartalkd.heos.groups import Groups
     from sugartalkd.heos.known import Known, PlayMode
     from sugartalkd.model import Enqueue, PlayerKey, Repeat, Track
 
@@ -38,6 +40,7 @@ URL_LIMIT: Final = 255
 BUSY_LIMIT: Final = 20.0
 
 _ID_NOT_VALID: Final = 2
+_NOT_AVAILABLE: Final = 4
 _NOT_EXECUTED: Final = 7
 _PROCESSING_PREVIOUS: Final = 13
 _TOO_MANY_COMMANDS: Final = 16
@@ -47,14 +50,14 @@ _BUSY: Final = frozenset({_PROCESSING_PREVIOUS, _TOO_MANY_COMMANDS})
 class System(Protocol):
     """What a player needs of the system that it belongs to."""
 
+    @property
+    def groups(self) -> Groups: ...
     def present(self, key: PlayerKey) -> tuple[Known, HeosPlayer]:
         """The player, if it can be told something now. Raises HeosOffline."""
         ...
 
     def connection_for(self, key: PlayerKey) -> CommandConnection: ...
     def own_connection(self, timeout: float | None = None) -> CommandConnection: ...
-    def leader_of(self, key: PlayerKey) -> PlayerKey: ...
-    async def agree(self, leader: PlayerKey, members: Sequence[PlayerKey]) -> bool: ...
     def answered(self, key: PlayerKey) -> None: ...
     def no_reply(self, key: PlayerKey) -> None: ...
     def reload(self) -> None: ...
@@ -77,7 +80,7 @@ class PlayerControl:
     @property
     def leader(self) -> PlayerKey:
         """Whose transport and queue this player follows now; itself while it plays alone."""
-        return self._system.leader_of(self._key)
+        return self._system.groups.leader_of(self._key)
 
     async def set_volume(self, level: int) -> None:
         """0…100."""
@@ -95,7 +98,7 @@ class PlayerControl:
     async def _set_mode(self, change: Callable[[PlayMode], PlayMode]) -> None:
         """HEOS sets both modes at once, so the other one stays as it was last sent or heard."""
         leader = self.leader
-        known, player = self._system.present(leader)
+        known, player = self._present(leader)
         mode = change(known.play_mode(player))
         await self._call(
             "set_play_mode",
@@ -138,7 +141,7 @@ class PlayerControl:
                 "only absolute http URLs of printable ASCII and at most 255 characters are played"
             )
         leader = self.leader
-        known, _ = self._system.present(leader)
+        known, _ = self._present(leader)
         known.starting(track)
         try:
             # The device may look at the URL before it answers, and nobody else should wait for that.
@@ -181,13 +184,56 @@ class PlayerControl:
             self._system.changed(known)
         self._system.reread(leader)
 
+    # -- the queue -----------------------------------------------------------------------------------
+
+    async def clear_queue(self) -> None:
+        """Empty the queue; that may take 30 s (heos.md 4.1)."""
+        # An empty queue is cleared already, but the device calls that an error.
+        await self._call_aside(
+            "clear_queue", lambda heos, pid: heos.player_clear_queue(pid), done=_NOT_AVAILABLE
+        )
+
+    async def jump_in_queue(self, index: int) -> None:
+        """Play this item, from 0. Raises OutOfRange, as the others do."""
+        self._check_indices(index)
+        await self._call("play_queue", lambda heos, pid: heos.player_play_queue(pid, index + 1))
+
+    async def remove_from_queue(self, indices: Sequence[int]) -> None:
+        self._check_indices(*indices)
+        qids = [index + 1 for index in sorted(set(indices))]
+        if qids:
+            await self._call_aside(
+                "remove_from_queue", lambda heos, pid: heos.player_remove_from_queue(pid, qids)
+            )
+
+    async def move_in_queue(self, origin: int, target: int) -> None:
+        """Move one item so that it has the index `target` afterwards."""
+        self._check_indices(origin, target)
+        if origin == target:
+            return
+        # The specification (1.17, 4.2.20) calls dqid the destination and lets it be 1 to the size of the
+        # queue. It is taken for the item's place afterwards: if it meant the item to insert before, the end
+        # of the queue could not be reached. Not tried on a real device; what came of it is read again.
+        await self._call(
+            "move_queue_item", lambda heos, pid: heos.player_move_queue_item(pid, [origin + 1], target + 1)
+        )
+
+    def _check_indices(self, *indices: int) -> None:
+        """As far as the length is known: what is not known is the device's to refuse."""
+        known, player = self._present(self.leader)
+        length = None if known.queue is None or known.queue_stale else known.queue.length
+        for index in indices:
+            if index < 0 or (length is not None and index >= length):
+                has = "is empty" if length == 0 else f"has the indices 0 to {(length or 1) - 1}"
+                raise OutOfRange(f"the queue of {player.name} has no index {index}: it {has}")
+
     # -- groups --------------------------------------------------------------------------------------
 
     async def set_group(self, members: Sequence[PlayerKey]) -> None:
         """Lead exactly these players; without any, play alone. Raises NotConfirmed if nothing comes of it."""
         others = [key for key in dict.fromkeys(members) if key != self._key]
         for key in others:
-            self._system.present(key)
+            self._present(key, f"a player that is to join the group ({key}) is away")
 
         async def ask(heos: Heos, pid: int) -> None:
             pids = [self._system.present(key)[1].player_id for key in others]
@@ -198,10 +244,10 @@ class PlayerControl:
             # Players may have to agree among themselves first, and nobody else should wait for that.
             await self._call_aside("set_group", ask, to=self._key)
         except HeosFailed:
-            if others or not await self._system.agree(self._key, ()):
+            if others or not await self._system.groups.agree(self._key, ()):
                 raise
             return  # it plays alone already
-        if not await self._system.agree(self._key, others):
+        if not await self._system.groups.agree(self._key, others):
             raise NotConfirmed(f"{player.name} took set_group, but the system shows other groups")
 
     async def set_group_volume(self, level: int) -> None:
@@ -216,16 +262,32 @@ class PlayerControl:
 
     # -- inside --------------------------------------------------------------------------------------
 
+    def _present(
+        self, key: PlayerKey, who: str = "the player that leads its group is away"
+    ) -> tuple[Known, HeosPlayer]:
+        """As the system's own; of another player than this one it says who is meant. Raises HeosOffline."""
+        try:
+            return self._system.present(key)
+        except HeosOffline as error:
+            if key == self._key:
+                raise
+            raise HeosOffline(f"{who}: {error}") from None
+
     async def _set_state(self, state: PlayState) -> None:
         await self._call("set_play_state", lambda heos, pid: heos.player_set_play_state(pid, state))
 
     async def _call_aside(
-        self, name: str, operation: Callable[[Heos, int], Awaitable[None]], *, to: PlayerKey | None = None
+        self,
+        name: str,
+        operation: Callable[[Heos, int], Awaitable[None]],
+        *,
+        to: PlayerKey | None = None,
+        done: int | None = None,
     ) -> None:
         """Run a command that may take long over a connection of its own."""
         connection = self._system.own_connection()
         try:
-            await self._call(name, operation, lambda _key: connection, to=to)
+            await self._call(name, operation, lambda _key: connection, to=to, done=done)
         finally:
             connection.close()
 
@@ -236,10 +298,12 @@ class PlayerControl:
         connection_for: Callable[[PlayerKey], CommandConnection] | None = None,
         *,
         to: PlayerKey | None = None,
+        done: int | None = None,
     ) -> None:
         """Run a command, again while the device is busy; whoever calls sets the deadline.
 
-        It goes to the group's leader, unless it is said `to` whom.
+        It goes to the group's leader, unless it is said `to` whom. The refusal `done` means that there is
+        nothing left to do.
         """
         key = to or self.leader
         choose = connection_for or self._system.connection_for
@@ -247,7 +311,7 @@ class PlayerControl:
         give_up = loop.time() + BUSY_LIMIT
         tries = 0
         while True:
-            _, player = self._system.present(key)
+            _, player = self._present(key)
             connection = choose(key)
             try:
                 await connection.call(
@@ -258,14 +322,13 @@ class PlayerControl:
                 continue
             except CommandFailedError as error:
                 self._system.answered(key)
+                if error.error_id == done:
+                    return
                 again = error.error_id in _BUSY or (error.error_id == _NOT_EXECUTED and tries == 0)
                 if not again or loop.time() > give_up:
                     if error.error_id == _ID_NOT_VALID:
                         self._system.reload()
-                    raise Refused(
-                        f"{player.name} refused {name}: {error.error_text} (eid {error.error_id})",
-                        error.error_id,
-                    ) from None
+                    raise Refused(f"{player.name} refused {name}: {refusal(error)}", error.error_id) from None
                 await asyncio.sleep(BUSY_PAUSES[min(tries, len(BUSY_PAUSES) - 1)])
                 tries += 1
             except NoReply:

@@ -22,20 +22,23 @@ from sugartalkd.heos.connection import (
     NoReply,
     ReadingConnection,
     Unreachable,
+    accepts,
     close,
 )
 from sugartalkd.heos.discovery import search
 from sugartalkd.heos.events import Events, Lost, Poisoned
 from sugartalkd.heos.groups import Groups
+from sugartalkd.heos.hosts import Hosts
 from sugartalkd.heos.known import Known
 from sugartalkd.heos.player import PlayerControl
+from sugartalkd.heos.queue import Queues
 from sugartalkd.log import get_logger
 from sugartalkd.model import HEOS_LINK, LinkWord
 from sugartalkd.retry import Retry
 from sugartalkd.state import LinkBook, ZoneReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Coroutine, Sequence
+    from collections.abc import Callable, Collection, Coroutine
 
     from pyheos import HeosPlayer
 
@@ -48,6 +51,8 @@ PORT: Final = 1255
 SETUP_LIMIT: Final = 8.0
 """Seconds from connecting to the list of players."""
 SHORTEST_PAUSE: Final = 0.3
+OTHER_LIMIT: Final = 0.5
+"""Seconds in which another device has to accept a connection: the configured one may be back by now."""
 RELOADS: Final = (3.0, 10.0, 60.0)
 """Seconds until players are asked again that did not tell everything; the last one repeats."""
 PROBE: Final = 5.0
@@ -91,6 +96,9 @@ class HeosSession:
         self._book = LinkBook(store, HEOS_LINK, None if host == "auto" else host)
         self._host: str | None = None
         """The address that was used last."""
+        self._found: str | None = None
+        """The address that SSDP told last."""
+        self._hosts = Hosts()
         self._events: Events | None = None
         self._commands: CommandConnection | None = None
         self._reading: ReadingConnection | None = None
@@ -99,7 +107,8 @@ class HeosSession:
         self._known: dict[PlayerKey, Known] = {}
         self._by_pid: dict[int, Known] = {}
         self._told: tuple[FoundPlayer, ...] = ()
-        self._groups = Groups(self, timeout)
+        self.groups = Groups(self, timeout)
+        self.queues = Queues(self)
         self._beside: set[asyncio.Task[None]] = set()
         self._closing: set[asyncio.Task[None]] = set()
         self._retry = Retry(SHORTEST_PAUSE, time.monotonic())
@@ -161,7 +170,8 @@ class HeosSession:
         """Connect, follow, and connect again, without end."""
         self._retry = Retry(SHORTEST_PAUSE, time.monotonic())
         self._aside(self._probe_silent(), "heos silent players")
-        self._aside(self._groups.run(), "heos groups")
+        self._aside(self.groups.run(), "heos groups")
+        self._aside(self.queues.run(), "heos queues")
         try:
             while True:
                 await self._session()
@@ -217,6 +227,8 @@ class HeosSession:
             known = self._known.get(key)
             if known is not None and known.missing:
                 self.reload()
+            if known is not None:
+                self.queues.ask(known)
 
     def no_reply(self, key: PlayerKey) -> None:
         if key not in self._spare and self._host is not None:
@@ -232,21 +244,15 @@ class HeosSession:
         """Show what is known of a player, once it has been asked for everything."""
         if known.read and self._by_pid.get(known.found.pid) is known:
             self._store.put_player(known.found.key, known.state())
-
-    def leader_of(self, key: PlayerKey) -> PlayerKey:
-        """Whom a player follows; itself while it plays alone."""
-        return self._groups.leader_of(key)
-
-    async def agree(self, leader: PlayerKey, members: Sequence[PlayerKey]) -> bool:
-        """Whether the system soon shows this player leading exactly these, or alone without any."""
-        return await self._groups.agree(leader, members)
+            self.queues.look(known)
 
     def reread(self, key: PlayerKey) -> None:
-        """Read again what is not asked of a player itself: its group."""
-        del key
-        self._groups.ask()
+        """Read again what is not asked of a player itself: its group and its queue."""
+        self.groups.ask()
+        if (known := self._known.get(key)) is not None and known.player is not None:
+            self.queues.ask(known)
 
-    # -- for groups ----------------------------------------------------------------------------------
+    # -- for groups and queues -----------------------------------------------------------------------
 
     def listed(self) -> Collection[Known]:
         return self._by_pid.values()
@@ -254,18 +260,13 @@ class HeosSession:
     def regrouped(self, known: Known) -> None:
         """It follows somebody else now: what it plays is asked again."""
         known.doubt()
+        known.queue = None
         self.reload()
 
     def grouping_heard(self, *, heard: bool) -> None:
         self._store.put_grouping(heard=heard)
 
     # -- for the event connection --------------------------------------------------------------------
-
-    def groups_changed(self) -> None:
-        self._groups.ask()
-
-    def group_volume_told(self, gid: int, level: int) -> None:
-        self._groups.volume_told(gid, level)
 
     def known_at(self, pid: int) -> Known | None:
         return self._by_pid.get(pid)
@@ -297,10 +298,9 @@ class HeosSession:
         self._book.connecting()
         online_at: float | None = None
         try:
-            host = await self._find()
-            events = await self._open(host)
+            events = await self._reach()
             online_at = time.monotonic()
-            self._groups.ask(at_once=True)
+            self._ask_beside()
             await self._read_all(events)
             self._book.read_through()
             await self._follow(events)
@@ -313,15 +313,36 @@ class HeosSession:
         except (Lost, HeosError, OSError, TimeoutError, *UNREADABLE) as error:
             await self._lost(_reason(error, self._host or self._wished), online_at)
 
+    async def _reach(self) -> Events:
+        """Connect to the device that is configured or was found, else to another one of its system."""
+        # While another connection is replaced, the device behind it is the one that answers.
+        host = self._host if self._events is not None and self._host else await self._find()
+        try:
+            return await self._open(host)
+        except (Lost, HeosError, OSError, TimeoutError, *UNREADABLE):
+            other = self._hosts.next_besides(host)
+            if other is None or self._events is not None:
+                raise
+            try:
+                await accepts(other, OTHER_LIMIT)
+                events = await self._open(other)
+            except (Lost, HeosError, OSError, TimeoutError, *UNREADABLE) as error:
+                _log.info("another HEOS device does not answer either", host=other, error=str(error))
+                self._host = host
+                self._book.connecting(host)
+            else:
+                _log.warning("the HEOS system is reached through another device", host=other, instead_of=host)
+                return events
+            raise  # why people's own device does not answer is what they want to know
+
     async def _find(self) -> str:
         if self._wished != "auto":
             return self._wished
-        if self._host is not None and self._book.word is not LinkWord.OFFLINE:
-            return self._host
-        found = await search() or self._host
-        if found is None:
+        if self._found is None or self._book.word is LinkWord.OFFLINE:
+            self._found = await search() or self._found
+        if self._found is None:
             raise Lost("no HEOS device answered on this network; set heos.host to the address of one")
-        return found
+        return self._found
 
     async def _open(self, host: str) -> Events:
         """Connect, and know who is there: from here on commands can be sent."""
@@ -348,7 +369,8 @@ class HeosSession:
         return events
 
     async def _read_all(self, events: Events) -> None:
-        for known in list(self._by_pid.values()):
+        # Members last: until their leaders are heard there is nothing to show of them but the volume.
+        for known in sorted(self._by_pid.values(), key=_follows):
             if self.is_silent(known):
                 self._store.put_player(known.found.key, None)
             elif known.missing:
@@ -419,14 +441,20 @@ class HeosSession:
             known.take(found, player)
             self._by_pid[found.pid] = known
         told = tuple(known.found for known in self._by_pid.values())
+        self._hosts.learn(told, self._host or "")
         if told != self._told:
             self._told = told
             self._on_players(told)
-            self._groups.ask(at_once=True)
+            self._ask_beside()
         for known in self._known.values():
             if self._by_pid.get(known.found.pid) is not known:
                 known.leave()
                 self._store.put_player(known.found.key, None)
+
+    def _ask_beside(self) -> None:
+        """Ask what is read beside the event connection: changes may have been missed, pids are others."""
+        self.groups.ask(at_once=True)
+        self.queues.renew()
 
     async def _probe_silent(self) -> None:
         """Ask players that do not answer again, so that they come back without anybody's command."""
@@ -454,11 +482,12 @@ class HeosSession:
             self._discard(self._events)
             self._events = None
         self._close_commands()
-        self._groups.leave()
+        self.groups.leave()
         if self._restoring is not None:
             self._restoring.cancel()
         self._account.lost()
         self.browser.forget()
+        self.queues.leave()
         self._by_pid.clear()
         for known in self._known.values():
             known.leave()
@@ -487,6 +516,12 @@ class HeosSession:
         owner.add(task)
         task.add_done_callback(owner.discard)
         return task
+
+
+def _follows(known: Known) -> bool:
+    """Whether the list of players says that it is led by another one."""
+    player = known.player
+    return player is not None and player.group_id not in {None, player.player_id}
 
 
 def _reason(error: BaseException, host: str) -> str:

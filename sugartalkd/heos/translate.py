@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from pyheos import PlayState, RepeatType
+from pyheos import MediaType, PlayState, RepeatType
 from pyheos import command as words
 
-from sugartalkd.model import FoundPlayer, PlayerKey, Position, Repeat, Track, Transport
+from sugartalkd.model import FoundPlayer, PlayerKey, Position, QueueItem, Repeat, Track, Transport
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,6 +24,8 @@ SAMPLE: Final = 10.0
 """Seconds between two published positions while playing."""
 
 _AUX_INPUTS: Final = 1027
+_NOT_QUEUED: Final = {0, 4, _AUX_INPUTS}
+"""Connect streams and Spotify are queued elsewhere, inputs nowhere."""
 _SOURCES: Final = {
     0: "Connect", 1: "Pandora", 2: "Rhapsody", 3: "TuneIn", 4: "Spotify", 5: "Deezer", 6: "Napster",
     7: "iHeartRadio", 8: "SiriusXM", 9: "SoundCloud", 10: "Tidal", 13: "Amazon Music", 15: "Mood Mix",
@@ -100,6 +102,38 @@ def found(player: HeosPlayer, *, twin: bool = False) -> FoundPlayer:
     return FoundPlayer(
         key, name, player.player_id, player.serial, player.model, player.version, player.ip_address
     )
+
+
+def queue_index(media: HeosNowPlayingMedia) -> int | None:
+    """Which item of the player's own queue this is, from 0; `None` for what does not come from there.
+
+    Stations, inputs and what a phone casts have a qid, too, and it says nothing (heos.md 7.3).
+    """
+    if media.type is MediaType.STATION or media.station or media.source_id in _NOT_QUEUED:
+        return None
+    if media.queue_id is None or media.queue_id < 1 or (media.song is None and media.media_id is None):
+        return None
+    return media.queue_id - 1
+
+
+def queue_items(payload: object) -> list[QueueItem]:
+    """The items of a reply, whatever they lack: each counts (heos.md 3.3). Raises TypeError for no list."""
+    if not isinstance(payload, list | None):
+        raise TypeError("a list of queue items was expected")
+    return [_queue_item(row) for row in cast("list[object]", payload or [])]
+
+
+def _queue_item(row: object) -> QueueItem:
+    given = cast("dict[str, object]", row) if isinstance(row, dict) else {}
+    song, artist, album = (
+        value if isinstance(value := given.get(name), str) else None
+        for name in (words.ATTR_SONG, words.ATTR_ARTIST, words.ATTR_ALBUM)
+    )
+    if song == URL_STREAM:
+        return QueueItem(None, song)
+    station = given.get(words.ATTR_STATION)
+    title = text(song) or (text(station) if isinstance(station, str) else None)
+    return QueueItem(None, title, text(artist), text(album))
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +226,11 @@ class Timeline:
             self.progress, self._sampled = int(seconds), mono
             return True
         return False
+
+    def renumbered(self, before: object, after: object) -> None:
+        """The track that plays is the same under another name."""
+        if self._identity == before:
+            self._identity = after
 
     def _expected(self, mono: float) -> float:
         return self._seconds + (mono - self._mono if self._transport is Transport.PLAYING else 0.0)

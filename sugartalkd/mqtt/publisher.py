@@ -333,7 +333,7 @@ def _described(zone: Zone) -> Json:
             {"id": one.id, "name": one.name, "label": one.label, "hidden": one.hidden} for one in zone.inputs
         ],
         "sound_modes": list(zone.sound_modes),
-        "settings": [],
+        "settings": list(zone.settings),
     }
 
 

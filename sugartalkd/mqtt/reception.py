@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-from sugartalkd.command import BridgeCommand, Reread
+from sugartalkd.command import BridgeCommand, Reread, SendRaw
 from sugartalkd.errors import (
     Expired,
     Forbidden,
@@ -82,6 +82,7 @@ class Reception:
         out: Out,
         *,
         allow_admin: Callable[[], bool] = lambda: False,
+        allow_raw: Callable[[], bool] = lambda: False,
     ) -> None:
         self._base = base
         self._prefix = discovery_prefix
@@ -89,6 +90,7 @@ class Reception:
         self._desk = desk
         self._out = out
         self._allow_admin = allow_admin
+        self._allow_raw = allow_raw
         self._previous: Received | None = None
         self._cleared: dict[str, float] = {}
         """Retained commands that we cleared, until when our own empty message may come back."""
@@ -144,6 +146,8 @@ class Reception:
             known = ", ".join(sorted(self._inboxes)) or "none yet"
             raise UnknownZone(f"there is no zone {where.zone[:64]!r}; there is {known}")
         command = where.parse(given)
+        if isinstance(command, SendRaw) and not self._allow_raw():
+            raise Forbidden(f"{where.action} needs allow_raw: true in the configuration")
         if message.expires_in == 0:
             raise Expired("the message had expired when it arrived")
 

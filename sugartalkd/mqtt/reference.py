@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from sugartalkd.topics import BRIDGE, COMMANDS, EVENTS, REQUESTS, STATES, SUBSCRIPTIONS, ZONE_OTHER
+from sugartalkd.topics import BRIDGE, COMMANDS, EVENTS, REQUESTS, STATES, SUBSCRIPTIONS, ZONE_OTHER, setting
 from sugartalkd.topics.row import BridgeRow
 
 if TYPE_CHECKING:
@@ -27,13 +27,29 @@ as JSON `{"value": …, "transaction": …}`, never with the retain flag.
 
 
 def topics() -> list[Object]:
-    """Every row: `topic`, `direction` seen from the daemon, `retained`, `qos`, `payload`, `summary`."""
+    """Every row: `topic`, `direction` seen from the daemon, `retained`, `qos`, `payload`, `summary`.
+
+    All receiver settings are one row, `setting/<name>`.
+    """
     of_zones = [replace(row, path=row.path.replace("{zone}", "<zone>")) for row in ZONE_OTHER]
     return [
         *(_published(row.path.replace("{link}", "<link>"), row) for row in BRIDGE),
         *(_published(row.path, row) for row in of_zones),
-        *(_published(f"<zone>/{row.path}", row) for row in STATES),
-        *(_taken(f"<zone>/{row.path}", row.payload, row.summary) for row in COMMANDS),
+        *(_published(f"<zone>/{row.path}", row) for row in STATES if not _is_setting(row.path)),
+        {
+            "topic": f"<base>/<zone>/{setting.PREFIX}<name>",
+            "direction": "published",
+            "retained": True,
+            "qos": 1,
+            "payload": "as the setting",
+            "summary": "A receiver setting, below",
+        },
+        *(
+            _taken(f"<zone>/{row.path}", row.payload, row.summary)
+            for row in COMMANDS
+            if not _is_setting(row.path)
+        ),
+        _taken(f"<zone>/{setting.PREFIX}<name>/set", "as the setting", "Change a receiver setting, below"),
         *(_request(row) for row in REQUESTS),
     ]
 
@@ -43,7 +59,16 @@ def contract() -> Object:
     content: list[Json] = list(topics())
     events: list[Json] = [{"event_type": row.event_type, "summary": row.summary} for row in EVENTS]
     subscriptions: list[Json] = [f"<base>/{one}" for one in SUBSCRIPTIONS]
-    return {"topics": content, "zone_events": events, "subscriptions": subscriptions}
+    settings: list[Json] = [
+        {
+            "name": spec.name,
+            "payload": spec.tells.replace("\\|", "|"),
+            "takes": spec.takes.replace("\\|", "|"),
+            "summary": spec.summary,
+        }
+        for spec in setting.SPECS
+    ]
+    return {"topics": content, "settings": settings, "zone_events": events, "subscriptions": subscriptions}
 
 
 def markdown() -> str:
@@ -64,6 +89,12 @@ def markdown() -> str:
             *(f"- `{row.event_type}`: {row.summary}" for row in EVENTS),
             "\n## What a zone takes\n",
             *_table(commands),
+            "\n## Receiver settings\n",
+            "`<zone>/setting/<name>` and `<zone>/setting/<name>/set`. A zone has those that its receiver",
+            "answers for (`settings` in `bridge/zones`).\n",
+            "| name | published | taken | |",
+            "| --- | --- | --- | --- |",
+            *(f"| `{spec.name}` | {spec.tells} | {spec.takes} | {spec.summary} |" for spec in setting.SPECS),
             "\n## What the bridge takes\n",
             "Each is answered on `<base>/bridge/response/<action>`, or on its MQTT 5 Response Topic.",
             "† needs `allow_admin: true`.\n",
@@ -79,6 +110,10 @@ def markdown() -> str:
             "- `<base>/bridge/zones`, to find what an earlier run left behind\n",
         ]
     )
+
+
+def _is_setting(path: str) -> bool:
+    return path.startswith(setting.PREFIX)
 
 
 def _published(path: str, row: BridgeRow | AnyStateRow) -> Object:

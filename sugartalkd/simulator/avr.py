@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from sugartalkd.simulator.avr_connection import Connection
 from sugartalkd.simulator.avr_faults import AvrFaults
 from sugartalkd.simulator.avr_receiver import AvrState, Frames, Receiver, StandbyAnswers
-from sugartalkd.simulator.avr_wire import MODELS, SOUND_MODES, VOLUME_TOP, Framing, is_question
+from sugartalkd.simulator.avr_wire import CHANNELS, MODELS, SOUND_MODES, VOLUME_TOP, Framing, is_question
 from sugartalkd.simulator.console import Console
 from sugartalkd.simulator.replay import say_again
 
@@ -63,7 +63,8 @@ class AvrSimulator:
     `port` 0 takes a free one, see `.port`. `zones` is 1 to 3. In seconds: `answer_delay` is the shortest and
     longest time to an answer, `boot_time` how long nothing is answered after power-on, `minute` a minute of
     the sleep timer. `volume_limit` is in half steps (0 to 196). With `single_zone` the unit does not know
-    `ZM`. With `any_line_end` commands may also end with LF or CR LF, and whoever sends LF gets CR LF: for
+    `ZM`. `speakers` are those that have a level; `old_words` and `marantz` change a few words of the wire.
+    With `any_line_end` commands may also end with LF or CR LF, and whoever sends LF gets CR LF: for
     people, receivers do no such thing. `on_activity` is told `"received"` or `"sent"`, and the frame.
     With `replay` it answers as the recorded receiver did, and only that; what that one said unasked comes to
     each client once, with `replay_unasked_again` over and over.
@@ -84,6 +85,9 @@ class AvrSimulator:
         single_zone: bool = False,
         standby_answers: StandbyAnswers = StandbyAnswers.ALL,
         minute: float = 60.0,
+        speakers: tuple[str, ...] = CHANNELS,
+        old_words: bool = False,
+        marantz: bool = False,
         any_line_end: bool = False,
         on_activity: Callable[[str, str], None] | None = None,
         replay: AvrReplay | None = None,
@@ -109,6 +113,9 @@ class AvrSimulator:
             single_zone=single_zone,
             standby_answers=standby_answers,
             minute=minute,
+            speakers=speakers,
+            old_words=old_words,
+            marantz=marantz,
         )
         self._port = port
         self._any_line_end = any_line_end

@@ -7,7 +7,7 @@ maker's 2015 protocol document; [I] is inferred, not measured.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import partial
 from itertools import chain
@@ -32,6 +32,7 @@ from sugartalkd.simulator.avr_wire import (
     parse_half_steps,
     text_line,
     understandable,
+    with_old_words,
 )
 
 Frames: TypeAlias = list[bytes]
@@ -83,6 +84,10 @@ class NowPlaying:
     album: str = "Ibiza Classics"
     progress: str = "1:23  40%"
     screen: str = "Now Playing Media Server"
+    station: str = "SUGAR FM"
+    """The RDS name of what the tuner hears; empty: none."""
+    flags: int = 1
+    """The byte before lines 1 to 5."""
 
     def lines(self) -> tuple[str, ...]:
         """The nine lines, 0 to 8."""
@@ -126,8 +131,15 @@ class Receiver:
         single_zone: bool,
         standby_answers: StandbyAnswers,
         minute: float,
+        speakers: tuple[str, ...] = CHANNELS,
+        old_words: bool = False,
+        marantz: bool = False,
     ) -> None:
         self._model = MODELS[1 if single_zone else zones]
+        if old_words:
+            self._model = replace(self._model, settings=with_old_words(self._model.settings))
+        self._speakers = speakers
+        self._quick_word = "SMART" if marantz else "QUICK"
         self._clock = clock
         self._quirks = quirks
         self._boot_time = boot_time
@@ -282,9 +294,9 @@ class Receiver:
             "MS?": self._surround,
             "MSLEFT": partial(self._step_surround, -1),
             "MSRIGHT": partial(self._step_surround, 1),
-            "CV?": partial(self._channels, CHANNELS),
+            "CV?": partial(self._channels, self._speakers),
             "CVZRL": self._reset_channels,
-            "TFANNAME?": partial(_frames, "TFANNAMESUGAR FM"),
+            "TFANNAME?": self._station,
             "NSE": partial(self._text_lines, "NSE"),
             "NSA": partial(self._text_lines, "NSA"),
         }
@@ -310,7 +322,7 @@ class Receiver:
             }
             self._heads[code.volume] = partial(self._volume_given, number)
             self._heads[code.sleep] = partial(self._sleep_given, number)
-            quick = "MSQUICK" if number == 1 else f"{code.power}QUICK"
+            quick = f"{'MS' if number == 1 else code.power}{self._quick_word}"
             self._words[f"{quick} ?"] = partial(self._quick, number)
             for key in QUICK_SELECTS:
                 self._words[f"{quick}{key}"] = partial(self._recall_quick, number, key)
@@ -423,6 +435,8 @@ class Receiver:
     def _store(self, row: Choice | Level, value: str) -> Frames:
         if row.needs and self.state.settings[row.needs[0]] not in row.needs[1]:
             return []
+        if row.name.startswith("CV") and row.name.removeprefix("CV") not in self._speakers:
+            return []
         self.state.settings[row.name] = value
         return self._settings((row,))
 
@@ -440,8 +454,8 @@ class Receiver:
         return self._store(row, row.text(level)) if row.allows(level) else []
 
     def _reset_channels(self) -> Frames:
-        self.state.settings |= {f"CV{channel}": "50" for channel in CHANNELS}
-        return self._channels(CHANNELS)
+        self.state.settings |= {f"CV{channel}": "50" for channel in self._speakers}
+        return self._channels(self._speakers)
 
     # What it says
 
@@ -489,7 +503,8 @@ class Receiver:
         return _frames(f"MS{self.state.surround}")
 
     def _quick(self, number: int) -> Frames:
-        return _frames(f"{'MS' if number == 1 else ZONE_CODES[number].power}QUICK{self.zones[number].quick}")
+        head = "MS" if number == 1 else ZONE_CODES[number].power
+        return _frames(f"{head}{self._quick_word}{self.zones[number].quick}")
 
     def _settings(self, rows: tuple[Choice | Level, ...]) -> Frames:
         return _frames(*(row.head + self.state.settings[row.name] for row in rows))
@@ -500,10 +515,15 @@ class Receiver:
         )
 
     def _channels_in_use(self) -> Frames:
-        return self._channels(FRONT_CHANNELS if self.state.surround in TWO_CHANNEL_MODES else CHANNELS)
+        two = self.state.surround in TWO_CHANNEL_MODES
+        return self._channels(FRONT_CHANNELS if two else self._speakers)
+
+    def _station(self) -> Frames:
+        name = self.state.now_playing.station
+        return _frames(f"TFANNAME{name}") if name else []
 
     def _text_lines(self, code: str) -> Frames:
         """Nine lines, empty ones unless a network input is selected [I]."""
-        lines = self.state.now_playing.lines()
+        lines, flags = self.state.now_playing.lines(), self.state.now_playing.flags
         playing = self.state.main.source in NETWORK_INPUTS
-        return [text_line(code, number, text if playing else "") for number, text in enumerate(lines)]
+        return [text_line(code, number, text if playing else "", flags) for number, text in enumerate(lines)]

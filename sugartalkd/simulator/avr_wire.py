@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 FRAME_LIMIT: Final = 135
@@ -78,10 +78,10 @@ _AFTER_NUL: Final = b"\xff\xfe\n\x80old\xc3" * (TEXT_LIMIT // 8)
 """What is left over from the line before; arbitrary bytes follow the NUL [S]."""
 
 
-def text_line(code: str, number: int, text: str) -> bytes:
+def text_line(code: str, number: int, text: str, flags: int = 1) -> bytes:
     """One `NSE` (UTF-8) or `NSA` (ASCII) line: flag byte, text, NUL and junk, cut at 96 bytes."""
     encoded = text.encode("utf-8" if code == "NSE" else "ascii", "replace")
-    body = (b"\x01" if number in _FLAGGED_LINES else b"") + encoded + b"\0" + _AFTER_NUL
+    body = (bytes((flags,)) if number in _FLAGGED_LINES else b"") + encoded + b"\0" + _AFTER_NUL
     return f"{code}{number}".encode() + body[:TEXT_LIMIT]
 
 
@@ -137,6 +137,17 @@ SOUND_MODE_RING: Final = tuple(dict.fromkeys(SOUND_MODES.values()))
 TWO_CHANNEL_MODES: Final = frozenset({"STEREO", "DIRECT", "PURE DIRECT"})
 FRONT_CHANNELS: Final = ("FL", "FR", "SW")
 CHANNELS: Final = ("FL", "FR", "C", "SW", "SL", "SR", "SBL", "SBR")
+"""The speakers of a usual set."""
+ALL_CHANNELS: Final = (
+    *CHANNELS,
+    *("SB", "FHL", "FHR", "TFL", "TFR", "TMR", "TML", "FDL", "FDR", "SDL", "SDR"),
+)
+"""Every speaker that can have a level; no set has all of them."""
+OLD_WORDS: Final = {
+    "PSDYNVOL": {"HEV": "NGT", "MED": "EVE", "LIT": "DAY"},
+    "PSRSTR": {"HI": "MODE1", "MED": "MODE2", "LOW": "MODE3"},
+}
+"""What models before 2012 and 2015 say instead."""
 
 QUICK_SELECTS: Final = {
     1: ("SAT/CBL", 90, "STEREO"),
@@ -286,7 +297,7 @@ MAIN_SETTINGS: Final = (
     Choice("SYPANEL+V LOCK", "SYPANEL+V LOCK ", ("ON",), "OFF", None),
     *(
         Level(f"CV{channel}", f"CV{channel} ", 38, 62, "50", None, halves=True, zero_is_off=channel == "SW")
-        for channel in CHANNELS
+        for channel in ALL_CHANNELS
     ),
 )
 TRIGGERS: Final = tuple(Choice(f"TR{n}", f"TR{n} ", _ON_OFF, "OFF", "TR?") for n in (1, 2))
@@ -300,6 +311,16 @@ def _zone_settings(prefix: str) -> tuple[Choice | Level, ...]:
             Level(f"{prefix}CV{side}", f"{prefix}CV{side} ", 38, 62, "50", f"{prefix}CV?", halves=True)
             for side in ("FL", "FR")
         ),
+    )
+
+
+def with_old_words(rows: tuple[Choice | Level, ...]) -> tuple[Choice | Level, ...]:
+    """The same settings in the words of older models."""
+    return tuple(
+        replace(row, values=tuple(OLD_WORDS[row.name].get(value, value) for value in row.values))
+        if isinstance(row, Choice) and row.name in OLD_WORDS
+        else row
+        for row in rows
     )
 
 

@@ -356,7 +356,7 @@ class HeosSimulator(HeosSystem):
 
     def _act(self, connection: _Connection, request: wire.Request) -> None:
         """The effect, then the reply, then the events the effect caused."""
-        if request.command == "system/reboot" and not self.faults.failures.get(request.command):
+        if request.command == "system/reboot" and not self.faults.plans(request):
             if not self.faults.reboot_unanswered:
                 self.close_all()
             return

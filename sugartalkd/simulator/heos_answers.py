@@ -14,6 +14,7 @@ from sugartalkd.simulator.heos_wire import (
     ID_NOT_VALID,
     INVALID_CREDENTIALS,
     NOT_AVAILABLE,
+    NOT_LOGGED_IN,
     Answer,
     JsonObject,
     Refusal,
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from sugartalkd.simulator.heos_system import HeosSystem, SimulatedGroup, SimulatedPlayer
 
     AnswerFunction: TypeAlias = Callable[[HeosSystem, Request], Answer]
+
+_NAME: Final = 128
+"""Characters of a playlist's name at most."""
 
 _ANY: Final = 2**31
 
@@ -210,6 +214,27 @@ def _clear_queue(system: HeosSystem, request: Request) -> Answer:
     return Answer()
 
 
+def _move_queue_item(system: HeosSystem, request: Request) -> Answer:
+    player = system.transport(_player(system, request).pid)
+    origins, target = request.numbers("sqid"), request.number("dqid", -_ANY, _ANY)
+    if not all(1 <= qid <= len(player.queue) for qid in (*origins, target)):
+        raise Refusal(ID_NOT_VALID)
+    system.move_in_queue(player.pid, [qid - 1 for qid in origins], target - 1)
+    return Answer()
+
+
+def _save_queue(system: HeosSystem, request: Request) -> Answer:
+    """It becomes one of the account's playlists."""
+    player = system.transport(_player(system, request).pid)
+    name = request.word("name")
+    if len(name) > _NAME:
+        raise Refusal(ARGUMENTS_NOT_CORRECT)
+    if system.user is None:
+        raise Refusal(NOT_LOGGED_IN)
+    system.saved_queues[name] = list(player.queue)
+    return Answer()
+
+
 def _play_next(system: HeosSystem, request: Request) -> Answer:
     system.skip(_player(system, request).pid, 1)
     return Answer()
@@ -319,6 +344,8 @@ ANSWERS: Final[Mapping[str, AnswerFunction]] = {
     "player/play_queue": _play_queue,
     "player/remove_from_queue": _remove_from_queue,
     "player/clear_queue": _clear_queue,
+    "player/move_queue_item": _move_queue_item,
+    "player/save_queue": _save_queue,
     "player/play_next": _play_next,
     "player/play_previous": _play_previous,
     "player/check_update": _check_update,

@@ -87,6 +87,10 @@ class HeosFaults:
         planned = PlannedFailure(Refusal(eid, syserrno), times, pid)
         self.failures.setdefault(command, []).append(planned)
 
+    def plans(self, request: Request) -> bool:
+        """Whether this request is going to fail."""
+        return any(planned.times != 0 for planned in self.failures.get(request.command, []))
+
     def take_failure(self, request: Request) -> Refusal | None:
         """What this request is to fail with; counts it."""
         for planned in self.failures.get(request.command, []):

@@ -116,6 +116,8 @@ class HeosSystem(ABC):
         """How long a URL plays; 0 is until `finish_track`."""
         self.url_durations_ms: dict[str, int] = {}
         """The same for single URLs, by their whole text."""
+        self.saved_queues: dict[str, list[SimulatedItem]] = {}
+        """By the name of the playlist that each became."""
         self.members_lag = False
         """Whether members of a group go on saying what they played before they joined it, without events."""
         self.burst = 1
@@ -352,6 +354,19 @@ class HeosSystem(ABC):
             player.position_ms = 0.0
             self._tell_now_playing(player)
             self._tell_queue(player)
+
+    def move_in_queue(self, pid: int, indexes: Sequence[int], target: int) -> None:
+        """The first of them is at `target` afterwards, the others behind it; what plays goes on.
+
+        The specification leaves open what the destination means: this is our reading of it.
+        """
+        player = self.transport(pid)
+        current = None if player.current is None else player.queue[player.current]
+        moved = [player.queue[index] for index in indexes]
+        kept = [item for index, item in enumerate(player.queue) if index not in indexes]
+        player.queue[:] = [*kept[:target], *moved, *kept[target:]]
+        player.current = next((n for n, item in enumerate(player.queue) if item is current), None)
+        self._tell_queue(player)
 
     def finish_track(self, pid: int) -> None:
         """The track is over: the next queue item starts, or the player stops."""

@@ -12,12 +12,15 @@ from sugartalkd.denon.protocol import (
     OTHER_INPUTS,
     SOUND_MODES,
     Change,
+    Frequency,
     Lines,
     Mute,
+    ScreenText,
     SettingChange,
     Sleep,
     SoundMode,
     Source,
+    StationName,
     UnitPower,
     Volume,
     VolumeLimit,
@@ -72,7 +75,7 @@ def test_any_line_is_a_change_or_nothing(line: str) -> None:
         change = parse(text)
         assert change is None or type(change).__name__ in {
             "UnitPower", "ZonePower", "Volume", "VolumeLimit", "Mute", "Source", "SoundMode", "Sleep",
-            "SettingChange",
+            "SettingChange", "ScreenText", "Frequency", "StationName",
         }  # fmt: skip
 
 
@@ -132,6 +135,14 @@ def test_no_volume_is_sent_off_the_scale(half_steps: int) -> None:
         ("Z2SLPOFF", Sleep(0, ZONE2)),
         ("Z3OFF", ZonePower(False, ZONE3)),
         ("Z3MUON", Mute(True, ZONE3)),
+        ("NSE0Now Playing Media Server", ScreenText(0, "Now Playing Media Server")),
+        ("NSE1\x01Café del Mar", ScreenText(1, "Café del Mar")),
+        ("NSE2\x00Energy 52 ", ScreenText(2, "Energy 52")),
+        ("NSE4\ufffdIbiza Cl\ufffd", ScreenText(4, "Ibiza Cl")),
+        ("NSE5", ScreenText(5, "")),
+        ("NSE6Plain", ScreenText(6, "Plain")),
+        ("TFAN008750", Frequency("008750")),
+        ("TFANNAMESUGAR FM", StationName("SUGAR FM")),
         ("MSQUICK2", SettingChange("quick_select", 2.0)),
     ],
 )
@@ -145,7 +156,7 @@ def test_lines_of_a_receiver(line: str, change: Change) -> None:
         "", "MV", "PW", "MUMAYBE", "MVMIN 00", "SI", "SI ", "MSQUICK7", "MSQUICK2 MEMORY", "MS",
         "Z2QUICK1", "Z2CVFL 50", "Z2STBYOFF", "Z2HPFON", "Z2NOSUCH", "Z2MU", "Z2SLP3", "SLP10", "SLPXXX",
         "ZMFAVORITE1", "CVEND", "PSDEL 030", "PSDYNEQON", "PSDYNEQ MAYBE", "CVFL 70", "CVXX 50", "STBY2H",
-        "NSE0Now Playing Media Server", "OPSTS 0000000000000000", "SSINFAISFSV 48K", "SI\ufffd\ufffd",
+        "NSE9", "NSA0Now Playing", "TFAN8750", "OPSTS 0000000000000000", "SSINFAISFSV 48K", "SI\ufffd\ufffd",
         "MSD\x01LBY", "BridgeCo AG Telnet server", "pwon", " PWON",
     ],
 )  # fmt: skip
@@ -157,7 +168,8 @@ def test_lines_that_say_nothing_to_us(line: str) -> None:
     "change",
     [
         Source("cd"), Source("C" * 25), Source("CD?"), Source("CD\rPWSTANDBY"), Source("", ZONE2),
-        SoundMode("DOLBY SURROUND"), SoundMode("LEFT"), SoundMode("STEREO", ZONE2), Sleep(121), Sleep(-1),
+        ScreenText(0, "x"), Frequency("008750"), StationName("X"), SoundMode("DOLBY SURROUND"),
+        SoundMode("LEFT"), SoundMode("STEREO", ZONE2), Sleep(121), Sleep(-1),
         VolumeLimit(196), UnitPower(True, ZONE2),
     ],
 )  # fmt: skip
@@ -211,6 +223,8 @@ def test_any_bytes_are_survived(chunks: list[bytes]) -> None:
         (b"\xff\xfb\x01\xff\xfd\x03PWON\r", ["PWON"]),
         (b"\xff\xf1PW\xff\xffON\r", ["PWON"]),
         (b"NSE1\x01Caf\xc3\xa9\x00junk\xff\x00\xc3\r", ["NSE1\x01Café"]),
+        (b"NSE2\x00Caf\xc3\xa9\x00junk\x00\r", ["NSE2\x00Café"]),
+        (b"NSE0\x00junk\r", ["NSE0"]),
         (b"NSE2\x01Caf\xc3\r", ["NSE2\x01Caf\ufffd"]),
         (b"\xc3\x28\r\x00\x00\rMV50\r", ["\ufffd(", "MV50"]),
         (b"A" * (LONGEST_LINE + 1) + b"\rMV50\r", ["MV50"]),

@@ -54,6 +54,7 @@ class Program:
 
     async def __aenter__(self) -> Self:
         self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
+        await asyncio.sleep(0.02)  # the daemon takes it a moment later
         self._task = asyncio.create_task(self._listen(), name="Task-program")
         return self
 
@@ -77,7 +78,7 @@ class Program:
 class House:
     """A running receiver whose session is shared."""
 
-    def __init__(self, avr: AvrSimulator, port: int, settings: dict[str, float]) -> None:
+    def __init__(self, avr: AvrSimulator, port: int, settings: dict[str, Any]) -> None:
         self.port = port
         self.store = StateStore()
         self.store.put_zone(Zone(ZoneId("main"), "main", receiver=DENON, receiver_zone=ReceiverZone.MAIN))
@@ -229,20 +230,24 @@ async def test_nothing_of_a_flood_is_lost() -> None:
         assert sent(avr, "PSDELAY") == lines
 
 
-async def test_what_is_not_read_waits_in_the_clients_socket() -> None:
+async def test_what_is_not_read_waits_at_the_client() -> None:
     """The daemon takes little in advance: a client that breaks away takes the rest along."""
     async with (
         AvrSimulator(port=0, answer_delay=QUICK) as avr,
         sharing(avr) as house,
         house.program() as flood,
     ):
-        flood.send(*(f"PSDELAY {number % 201:03d}" for number in range(200)))
-        await until(lambda: len(sent(avr, "PSDELAY")) > 2)
+        flood.writer.write(b"PSDELAY 010\r" * 2_000_000)
+        await until(lambda: len(sent(avr, "PSDELAY")) > 10)
+        unsent = flood.writer.transport.get_write_buffer_size()
+        await asyncio.sleep(0.5)
+        assert unsent - flood.writer.transport.get_write_buffer_size() < 10_000
         raw: socket.socket = flood.writer.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # closes with a RST
         flood.writer.transport.abort()
-        await asyncio.sleep(2.5)
-        assert len(sent(avr, "PSDELAY")) < 30
+        await asyncio.sleep(2)
+        assert len(sent(avr, "PSDELAY")) < 45
+        assert house.word is LinkWord.ONLINE
 
 
 async def test_two_denonavr_start_at_once() -> None:
@@ -289,7 +294,7 @@ async def test_what_is_no_command_is_ignored() -> None:
 
 
 async def test_a_receiver_that_a_client_wakes_is_left_alone() -> None:
-    async with AvrSimulator(port=0, boot_time=0.6) as avr:
+    async with AvrSimulator(port=0, answer_delay=(0.15, 0.15), boot_time=0.6) as avr:
         avr.state.power = avr.state.main.power = False
         async with sharing(avr) as house, house.program() as client:
             client.send("PWON", "MV305", "SICD")
@@ -394,14 +399,15 @@ async def test_clients_outlast_a_receiver_without_mains() -> None:
             avr.state.main.volume = 77
             await avr.power_on_hard()
             await house.online()
-            later = [received.frame for received in avr.ledger[before:]]
-            assert later == ["PW?", "ZM?", "MV?", "MU?", "SI?", "MS?", "SLP?"], "nothing is replayed"
             for one in (client, newcomer):
                 await until(lambda: b"MV385" in one.lines)  # noqa: B023  # awaited here
                 assert {b"PWON", b"ZMON", b"SITV"} <= set(one.lines)
                 assert not one.ended
             client.send("MV20")
             await until(lambda: b"MV20" in newcomer.lines)
+            await asyncio.sleep(0.2)
+            later = [received.frame for received in avr.ledger[before:]]
+            assert later == ["PW?", "ZM?", "MV?", "MU?", "SI?", "MS?", "SLP?", "MV20"], "nothing is replayed"
 
 
 async def test_a_port_that_is_taken_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -422,6 +428,13 @@ async def test_a_port_that_is_taken_is_tried_again(monkeypatch: pytest.MonkeyPat
 
 async def test_a_stop_closes_everything() -> None:
     async with AvrSimulator(port=0, answer_delay=QUICK) as avr:
+        house = House(avr, free_port(), {"pacing": 0.01})
+        await house.online()
+        async with house.program() as client:
+            began = time.monotonic()
+            await house.stop()
+            assert time.monotonic() - began < 0.3
+            await until(lambda: client.ended, 0.2)
         house = House(avr, free_port(), {"pacing": 0.01})
         await house.online()
         with socket.socket() as deaf:
