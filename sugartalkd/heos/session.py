@@ -431,8 +431,6 @@ class HeosSession:
             self._discard(self._events)
             self._events = None
         self._close_commands()
-        if self._restoring is not None:
-            self._restoring.cancel()
         self._account.lost()
         self.browser.forget()
         self._by_pid.clear()
@@ -445,6 +443,9 @@ class HeosSession:
             if connection is not None:
                 connection.close()
         self._commands = self._reading = None
+        if self._restoring is not None:  # the next session begins with it anew
+            self._restoring.cancel()
+            self._restoring = None
         self._spare.clear()
 
     def _discard(self, heos: Heos) -> None:
