@@ -483,8 +483,6 @@ class HeosSession:
             self._events = None
         self._close_commands()
         self.groups.leave()
-        if self._restoring is not None:
-            self._restoring.cancel()
         self._account.lost()
         self.browser.forget()
         self.queues.leave()
@@ -498,6 +496,9 @@ class HeosSession:
             if connection is not None:
                 connection.close()
         self._commands = self._reading = None
+        if self._restoring is not None:  # the next session begins with it anew
+            self._restoring.cancel()
+            self._restoring = None
         self._spare.clear()
 
     def _discard(self, heos: Heos) -> None:
