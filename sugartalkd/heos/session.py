@@ -35,7 +35,7 @@ from sugartalkd.model import HEOS_LINK, LinkWord
 from sugartalkd.state import LinkBook, ZoneReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Coroutine
+    from collections.abc import Awaitable, Callable, Collection, Coroutine
 
     from pyheos import HeosPlayer
 
@@ -121,8 +121,8 @@ class HeosSession:
         """Connect, follow, and connect again, without end."""
         self._lost_at = time.monotonic()
         self._aside(self._probe_silent(), "heos silent players")
-        self._aside(self.groups.run(), "heos groups")
-        self._aside(self.queues.run(), "heos queues")
+        self._aside(_kept(self.groups.run), "heos groups")
+        self._aside(_kept(self.queues.run), "heos queues")
         try:
             while True:
                 await self._session()
@@ -462,6 +462,16 @@ class HeosSession:
         task = asyncio.get_running_loop().create_task(work, name=name)
         owner.add(task)
         task.add_done_callback(owner.discard)
+
+
+async def _kept(job: Callable[[], Awaitable[None]]) -> None:
+    """Run a part without end; a fault of ours in it is logged, and must not end it for good."""
+    while True:
+        try:
+            await job()
+        except Exception:  # noqa: BLE001  # the edge of a task
+            _log.exception("a part of the HEOS session failed and is started again")
+            await asyncio.sleep(RELOADS[0])
 
 
 def _follows(known: Known) -> bool:
