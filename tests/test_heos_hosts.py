@@ -11,7 +11,7 @@ import pytest
 from sugartalkd.heos.hosts import Hosts
 from sugartalkd.model import HEOS_LINK, FoundPlayer, LinkWord, PlayerKey
 from sugartalkd.simulator.heos import HeosSimulator, SimulatedPlayer
-from tests.test_heos_groups import BATH, KITCHEN, Home, home, key, until
+from tests.heos_house import BATH, KITCHEN, Home, home, key, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ from sugartalkd.errors import OutOfRange
 from sugartalkd.heos import translate
 from sugartalkd.model import QueueItem, Track
 from sugartalkd.simulator.heos_system import input_station
-from tests.test_heos_groups import BATH, KITCHEN, LIVING, Home, home, songs, together, until
+from tests.heos_house import BATH, KITCHEN, LIVING, Home, home, songs, together, until
 
 if TYPE_CHECKING:
     from sugartalkd.model import Queue

@@ -38,7 +38,7 @@ from sugartalkd.retry import Retry
 from sugartalkd.state import LinkBook, ZoneReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Coroutine
+    from collections.abc import Awaitable, Callable, Collection, Coroutine
 
     from pyheos import HeosPlayer
 
@@ -170,8 +170,8 @@ class HeosSession:
         """Connect, follow, and connect again, without end."""
         self._retry = Retry(SHORTEST_PAUSE, time.monotonic())
         self._aside(self._probe_silent(), "heos silent players")
-        self._aside(self.groups.run(), "heos groups")
-        self._aside(self.queues.run(), "heos queues")
+        self._aside(_kept(self.groups.run), "heos groups")
+        self._aside(_kept(self.queues.run), "heos queues")
         try:
             while True:
                 await self._session()
@@ -517,6 +517,16 @@ class HeosSession:
         owner.add(task)
         task.add_done_callback(owner.discard)
         return task
+
+
+async def _kept(job: Callable[[], Awaitable[None]]) -> None:
+    """Run a part without end; a fault of ours in it is logged, and must not end it for good."""
+    while True:
+        try:
+            await job()
+        except Exception:  # noqa: BLE001  # the edge of a task
+            _log.exception("a part of the HEOS session failed and is started again")
+            await asyncio.sleep(RELOADS[0])
 
 
 def _follows(known: Known) -> bool:
