@@ -118,6 +118,18 @@ async def test_a_toggle_asks_first_when_nothing_is_known(
         assert "send ON or OFF" in reply["error"]
 
 
+async def test_settings_of_a_zone_that_is_gone_are_cleared(
+    broker: Broker, watcher: Watcher, tmp_path: Path, address: str
+) -> None:
+    async with running(broker, tmp_path, address):
+        await watcher.wait("living_room/setting/eco", "auto", 10)
+        await watcher.until(lambda: "eco" in zone_of(watcher, "living_room")["settings"])
+    zones = {"kitchen": {"player": "Kitchen"}, "hall": {"receiver": "denon"}}
+    async with running(broker, tmp_path, address, zones=zones):
+        await watcher.wait("living_room/setting/eco", "")
+        await watcher.wait("hall/setting/eco", "auto", 10)
+
+
 async def test_raw_is_answered_with_what_came(house: House, watcher: Watcher) -> None:
     await watcher.until(lambda: "quick_select" in zone_of(watcher, "living_room")["settings"], 10)
     reply = await watcher.ask("living_room/receiver/raw", "PVBR ?")
