@@ -1,28 +1,64 @@
-"""What the bridge answers about itself: ping, log level, configuration, zones, restart."""
+"""What the bridge answers: about itself at once, about the HEOS system when that has answered."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, assert_never
+import asyncio
+from typing import TYPE_CHECKING, Final, Protocol, assert_never
 
 from sugartalkd import log
+from sugartalkd.aside import Aside
 from sugartalkd.command import (
     BridgeCommand,
+    DeskCommand,
     ForgetZone,
     GetConfig,
+    HeosBrowse,
+    HeosFavorites,
+    HeosPlaylists,
+    HeosReboot,
+    HeosRequest,
+    HeosSearch,
+    HeosSignIn,
+    HeosSignOut,
+    HeosSources,
     Ping,
     Restart,
     SetConfig,
     SetLogLevel,
 )
 from sugartalkd.config import ConfigurationFault, changed, load, masked, save_settings
-from sugartalkd.errors import BadPayload, Internal, UnknownZone, Unsupported
-from sugartalkd.inbox import Outcome
+from sugartalkd.errors import BadPayload, Busy, Internal, SugartalkError, TimedOut, UnknownZone, Unsupported
+from sugartalkd.log import get_logger
+from sugartalkd.outcome import Outcome
+from sugartalkd.topics.item import page_json
 
 if TYPE_CHECKING:
     from sugartalkd.config import Loaded
-    from sugartalkd.inbox import Answer
-    from sugartalkd.model import Object, ZoneId
+    from sugartalkd.model import Object, Page, ZoneId
+    from sugartalkd.outcome import Answer
     from sugartalkd.roster import Roster
+
+_log = get_logger(__name__)
+
+REQUEST_LIMIT: Final = 30.0
+"""Seconds that a request to a device may take (contract 5: browse)."""
+WAITING_LIMIT: Final = 16
+"""Requests that may wait for devices at once."""
+
+
+class HeosSystem(Protocol):
+    """What the desk asks of the HEOS system."""
+
+    async def sources(self) -> Page: ...
+    async def browse(self, source: str | None, container: str | None, limit: int, offset: int) -> Page: ...
+    async def search(
+        self, source: str, query: str, criteria: str | None, limit: int, offset: int
+    ) -> Page: ...
+    async def favorites(self, limit: int, offset: int) -> Page: ...
+    async def playlists(self, limit: int, offset: int) -> Page: ...
+    async def sign_in(self, username: str, password: str) -> None: ...
+    async def sign_out(self) -> None: ...
+    async def reboot(self) -> None: ...
 
 
 class Household(Protocol):
@@ -32,24 +68,40 @@ class Household(Protocol):
     def loaded(self) -> Loaded: ...
     @property
     def roster(self) -> Roster: ...
+    @property
+    def heos(self) -> HeosSystem | None: ...
     def apply(self, loaded: Loaded) -> None: ...
     def forget_zone(self, zone: ZoneId) -> bool: ...
     def restart(self) -> None: ...
 
 
 class Desk:
-    """Answers every request at once; none of them waits for a device."""
+    """Takes every request to the bridge; `run` ends what still waits for a device when it is cancelled."""
 
     def __init__(self, household: Household) -> None:
         self._household = household
+        self._beside = Aside()
+        self._waiting = 0
+
+    async def run(self) -> None:
+        """Wait for the end, then see to it that every request has its answer."""
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            await self._beside.end()
 
     def submit(self, command: BridgeCommand, answer: Answer) -> None:
         """Carry out a request and answer it. Raises the named refusals of errors.py."""
+        if isinstance(command, HeosRequest):
+            self._ask_heos(command, answer)
+            return
         answer(Outcome(self._carry_out(command)))
         if isinstance(command, Restart):
             self._household.restart()
 
-    def _carry_out(self, command: BridgeCommand) -> Object:
+    # -- at once -------------------------------------------------------------------------------------
+
+    def _carry_out(self, command: DeskCommand) -> Object:
         match command:
             case Ping():
                 return {"pong": True}
@@ -96,3 +148,55 @@ class Desk:
         if not self._household.forget_zone(zone):
             raise Unsupported(f"{zone} is in the configuration; take it out there")
         return {"zone": zone}
+
+    # -- when a device has answered --------------------------------------------------------------------
+
+    def _ask_heos(self, command: HeosRequest, answer: Answer) -> None:
+        heos = self._household.heos
+        if heos is None:
+            raise Unsupported("no HEOS system is configured; add a heos section to the configuration")
+        if self._waiting >= WAITING_LIMIT:
+            raise Busy(f"{WAITING_LIMIT} requests wait for the HEOS system already; send fewer at a time")
+        self._waiting += 1
+        self._beside.start(self._see_through(command, heos, answer), "heos request")
+
+    async def _see_through(self, command: HeosRequest, heos: HeosSystem, answer: Answer) -> None:
+        """One request to its one answer, however it ends."""
+        outcome = Outcome(error=TimedOut("the daemon ended before the HEOS system had answered"))
+        try:
+            async with asyncio.timeout(REQUEST_LIMIT):
+                outcome = Outcome(await _heos(command, heos))
+        except SugartalkError as failure:
+            outcome = Outcome(error=failure)
+        except TimeoutError:
+            late = f"the HEOS system did not answer within {REQUEST_LIMIT:g} s"
+            outcome = Outcome(error=TimedOut(late))
+        except Exception:  # noqa: BLE001  # the edge: a fault of ours is answered as well
+            _log.exception("a request failed inside the daemon", request=type(command).__name__)
+            outcome = Outcome(error=Internal("the request failed inside the daemon; its log says where"))
+        finally:
+            self._waiting -= 1
+            answer(outcome)
+
+
+async def _heos(command: HeosRequest, heos: HeosSystem) -> Object:
+    match command:
+        case HeosSources():
+            return page_json(await heos.sources())
+        case HeosBrowse(source, container, limit, offset):
+            return page_json(await heos.browse(source, container, limit, offset))
+        case HeosSearch(source, query, criteria, limit, offset):
+            return page_json(await heos.search(source, query, criteria, limit, offset))
+        case HeosFavorites(limit, offset):
+            return page_json(await heos.favorites(limit, offset))
+        case HeosPlaylists(limit, offset):
+            return page_json(await heos.playlists(limit, offset))
+        case HeosSignIn(username, password):
+            await heos.sign_in(username, password.reveal)
+        case HeosSignOut():
+            await heos.sign_out()
+        case HeosReboot():
+            await heos.reboot()
+        case _:
+            assert_never(command)
+    return {}

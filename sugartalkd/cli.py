@@ -1,4 +1,4 @@
-"""The command line: run, demo, check, topics, simulate, version."""
+"""The command line: run, demo, check, topics, capture, simulate, version."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from sugartalkd.daemon import Daemon, End
 
 EXIT_OK: Final = 0
+EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_UNAVAILABLE: Final = 69
 EXIT_CONFIG: Final = 78
 EXIT_FORCED: Final = 130
 LAST_PORT: Final = 65_535
+LONGEST_LISTENING: Final = 3600
 STOP_WITHIN: Final = 4.8
 """Seconds after which a stop is the end, whatever still runs; all that others should know was said before."""
 
@@ -62,12 +64,35 @@ def _parser() -> argparse.ArgumentParser:
     topics.add_argument("--format", choices=("md", "json"), default="md")
     topics.set_defaults(command=_topics)
 
+    capture = commands.add_parser(
+        "capture", help="ask the devices all that is harmless and write it, masked, to one file"
+    )
+    _config_option(capture)
+    capture.add_argument("--heos", metavar="HOST", help="a HEOS device, instead of the configured devices")
+    capture.add_argument(
+        "--avr",
+        type=_host_and_port,
+        metavar="HOST[:PORT]",
+        help="a receiver, instead of the configured devices",
+    )
+    capture.add_argument("--output", type=Path, metavar="FILE", help="default: sugartalkd-capture-DATE.json")
+    capture.add_argument(
+        "--seconds", type=_seconds, default=20.0, help="how long to listen to each device (default: 20)"
+    )
+    capture.set_defaults(command=_capture)
+
     simulate = commands.add_parser("simulate", help="run one simulated device until Ctrl-C")
     simulate.add_argument("device", choices=("heos", "avr"))
     simulate.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
     simulate.add_argument("--port", type=_port, help="default: 1255 for heos, 23 for avr")
     simulate.add_argument("--player", action="append", metavar="NAME", help="heos: a player; may be repeated")
     simulate.add_argument("--zones", type=int, choices=(1, 2, 3), default=2, help="avr: number of zones")
+    simulate.add_argument(
+        "--replay",
+        type=Path,
+        metavar="FILE",
+        help="answer as the device did that `capture` wrote to this file",
+    )
     simulate.set_defaults(command=_simulate)
 
     version = commands.add_parser("version", help="print the version")
@@ -79,6 +104,28 @@ def _port(text: str) -> int:
     if text.isascii() and text.isdigit() and 1 <= int(text) <= LAST_PORT:
         return int(text)
     raise argparse.ArgumentTypeError(f"{text!r} is not a port (1 to {LAST_PORT})")
+
+
+def _host_and_port(text: str) -> tuple[str, int | None]:
+    """An address, with a port or without one; an IPv6 address stands in brackets if a port follows."""
+    if text.startswith("["):
+        host, _, port = text[1:].partition("]")
+        port = port.removeprefix(":")
+    else:
+        host, _, port = text.partition(":") if text.count(":") == 1 else (text, "", "")
+    if not host:
+        raise argparse.ArgumentTypeError(f"{text!r} is no address")
+    return host, _port(port) if port else None
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= LONGEST_LISTENING:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds (0 to {LONGEST_LISTENING})")
+    return seconds
 
 
 def _config_option(parser: argparse.ArgumentParser) -> None:
@@ -187,20 +234,65 @@ def _demo(arguments: argparse.Namespace) -> int:
     return EXIT_UNAVAILABLE
 
 
+def _capture(arguments: argparse.Namespace) -> int:
+    from sugartalkd.capture import command  # noqa: PLC0415
+
+    file: Path = arguments.output or Path(command.file_name())
+    if not file.parent.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):
+        _complain(f"{file} cannot be written: choose another place with --output")
+        return EXIT_FAILED
+    heos: str | None = arguments.heos
+    avr: tuple[str, int | None] | None = arguments.avr
+    loaded = None
+    if heos is None and avr is None:
+        loaded = _load(arguments.config)
+        if loaded is None:
+            return EXIT_CONFIG
+        if loaded.config.heos is None and not loaded.config.receivers:
+            _complain("the configuration names no device: add one, or use --heos HOST or --avr HOST")
+            return EXIT_CONFIG
+    capture = command.Capture(_print)
+
+    async def work() -> None:
+        devices = command.named(heos, avr) if loaded is None else await command.configured(loaded.config)
+        await capture.run(devices, arguments.seconds)
+
+    try:
+        _until_interrupted(work())
+        capture.end(file)
+    except OSError as error:
+        _complain(f"the capture failed: {error.strerror or error}")
+        return EXIT_FAILED
+    if not capture.finished:
+        return EXIT_FAILED
+    return EXIT_OK if capture.complete else EXIT_UNAVAILABLE
+
+
 def _simulate(arguments: argparse.Namespace) -> int:
+    from sugartalkd.simulator import replay  # noqa: PLC0415
+
     names: list[str] = arguments.player or ["Living Room", "Kitchen"]
     if len(set(names)) < len(names):
         _complain("--player: players are told apart by their names, so each needs its own")
         return EXIT_USAGE
     port = arguments.port or (1255 if arguments.device == "heos" else 23)
     try:
+        recorded = (
+            None if arguments.replay is None else replay.read_device(arguments.replay, arguments.device)
+        )
+    except (replay.NotARecording, OSError) as error:
+        _complain(f"--replay: {error}")
+        return EXIT_FAILED
+    try:
         if arguments.device == "heos":
             from sugartalkd.simulator import heos  # noqa: PLC0415
 
-            return _until_interrupted(heos.serve(arguments.host, port, names))
+            system = None if recorded is None else replay.HeosReplay(recorded)
+            return _until_interrupted(heos.serve(arguments.host, port, names, system))
         from sugartalkd.simulator import avr  # noqa: PLC0415
 
-        return _until_interrupted(avr.serve(arguments.host, port, arguments.zones))
+        receiver = None if recorded is None else replay.AvrReplay(recorded)
+        return _until_interrupted(avr.serve(arguments.host, port, arguments.zones, receiver))
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else error  # asyncio's own text repeats the address
         hint = "; ports below 1024 may be root's alone: choose another with --port"

@@ -75,6 +75,27 @@ class SetVolume:
 
 
 @dataclass(frozen=True, slots=True)
+class RampVolume:
+    """Move the volume evenly, so that it arrives after `seconds`."""
+
+    change: VolumeChange
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SetMaxVolume:
+    """Another limit of the volume for a while; `None` is no limit."""
+
+    value: float | None
+    minutes: float
+
+
+@dataclass(frozen=True, slots=True)
+class EndMaxVolume:
+    """The configured limit holds again."""
+
+
+@dataclass(frozen=True, slots=True)
 class SetMute:
     on: OnOff
 
@@ -96,7 +117,10 @@ class SetSoundMode:
 
 @dataclass(frozen=True, slots=True)
 class SetSleep:
+    """`fade`, in seconds, is ours to do, and so is the whole timer then; 0 minutes end it."""
+
     minutes: int
+    fade: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +155,8 @@ class GroupChange(Enum):
     """This zone leads exactly these; none of them: it plays alone."""
     ADD = "add"
     REMOVE = "remove"
+    JOIN = "join"
+    """This zone joins the group of that one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +236,23 @@ class PlayUrl:
 
 
 @dataclass(frozen=True, slots=True)
+class SaveSnapshot:
+    """Remember what the zone does, under a name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreSnapshot:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteSnapshot:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reread:
     """Ask the devices again and publish what they say; one attribute, or all when `None`."""
 
@@ -217,8 +260,21 @@ class Reread:
 
 
 Setting: TypeAlias = (
-    SetVolume | SetMute | SetPower | SetInput | SetSoundMode | SetSleep | SetRepeat | SetShuffle | SetSetting
+    SetVolume
+    | SetMute
+    | SetPower
+    | SetInput
+    | SetSoundMode
+    | SetSleep
+    | SetRepeat
+    | SetShuffle
+    | SetSetting
+    | SetGroupVolume
 )
+Play: TypeAlias = PlayUrl | PlayMedia | PlayFavorite | PlayPlaylist
+QueueCommand: TypeAlias = ClearQueue | JumpInQueue | RemoveFromQueue | MoveInQueue
+DeviceCommand: TypeAlias = Setting | Press | Play | QueueCommand | ChangeGroup | SendRaw
+"""What becomes one call on one device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +284,11 @@ class SetMany:
     settings: tuple[tuple[str, Setting], ...]
 
 
-ZoneCommand: TypeAlias = Setting | Press | PlayUrl | SendRaw | Reread | SetMany
+KeptCommand: TypeAlias = SetMaxVolume | EndMaxVolume | SaveSnapshot | DeleteSnapshot
+"""What concerns only what the daemon itself keeps for the zone."""
+Composite: TypeAlias = SetMany | RampVolume | RestoreSnapshot | Reread
+"""What consists of several calls, or of questions only."""
+ZoneCommand: TypeAlias = DeviceCommand | KeptCommand | Composite
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,4 +377,16 @@ class HeosReboot:
     pass
 
 
-BridgeCommand: TypeAlias = Ping | SetLogLevel | Restart | GetConfig | SetConfig | ForgetZone
+HeosRequest: TypeAlias = (
+    HeosSources
+    | HeosBrowse
+    | HeosSearch
+    | HeosFavorites
+    | HeosPlaylists
+    | HeosSignIn
+    | HeosSignOut
+    | HeosReboot
+)
+DeskCommand: TypeAlias = Ping | SetLogLevel | Restart | GetConfig | SetConfig | ForgetZone
+"""What is answered without asking any device."""
+BridgeCommand: TypeAlias = DeskCommand | HeosRequest

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from sugartalkd import state_file
 from sugartalkd.config_check import check, near
 from sugartalkd.config_file import DEEPEST, Document, read
 from sugartalkd.config_layers import (
@@ -157,16 +157,9 @@ def changed(base: Loaded, changes: Mapping[str, object]) -> Loaded:
 
 
 def save_settings(folder: Path, settings: Mapping[str, Tree]) -> None:
-    """Write settings.yaml, for its owner only; renamed into place, so it is never half written."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    beside = folder / f"{SETTINGS}.new"
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w") as file:
-        file.write("# Written by config/set; it overrides config.yaml.\n")
-        yaml.safe_dump(dict(settings), file, sort_keys=True)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(folder / SETTINGS)
+    """Write settings.yaml, for its owner only. Raises OSError."""
+    content = yaml.safe_dump(dict(settings), sort_keys=True)
+    state_file.replace(folder / SETTINGS, f"# Written by config/set; it overrides config.yaml.\n{content}")
 
 
 def masked(config: Config) -> Object:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from pydantic import ValidationError
 
 from sugartalkd.config_layers import fault_at, merged, take_out
-from sugartalkd.config_schema import Config, ReceiverConfig, ZoneConfig, is_section, known_at
+from sugartalkd.config_schema import LOOPBACK, Config, ReceiverConfig, ZoneConfig, is_section, known_at
 from sugartalkd.model import RECEIVER_INPUT, ZONE_ID
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _NO_INPUT_IN_ZONES: Final = re.compile(r"ON|OFF|UP|DOWN|[0-9]+|(?:MU|CV|SLP|STBY|QUICK|SMART|PS|HPF|HDA).*")
 """What means something else after `Z2` and `Z3`, which have one prefix for everything (denon.md 1.6)."""
+_EVERYWHERE: Final = frozenset(("0.0.0.0", "::"))
+"""Every address of this machine."""
 _NO_NUMBER: Final = "is not a number"
 _NO_SECTION: Final = "is not a section with keys below it"
 _NO_TEXT: Final = "is not text"
@@ -153,6 +155,7 @@ def _crosswise(config: Config) -> Iterator[_Finding]:
             if not ZONE_ID.fullmatch(one) or one == "bridge":
                 yield _Finding((section, one), "is not an id: a-z, 0-9, _ and -, at most 64, and not bridge")
     yield from _in_receivers(config.receivers)
+    yield from _in_shares(config.receivers)
     yield from _in_zones(config.zones)
     for zone, one in config.zones.items():
         yield from _in_zone(config, ("zones", zone), one)
@@ -179,13 +182,47 @@ def _in_receivers(receivers: Mapping[str, ReceiverConfig]) -> Iterator[_Finding]
     """A receiver has one telnet session: two of ours would push each other out."""
     taken: dict[tuple[str, int], str] = {}
     for name, one in receivers.items():
-        first = taken.setdefault((one.host.casefold().removesuffix("."), one.port), name)
+        first = taken.setdefault((_bare(one.host), one.port), name)
         if first != name:
             yield _Finding(
                 ("receivers", name),
                 f"has the host and port of receiver {first}",
                 (("receivers", name), ("receivers", first)),
             )
+
+
+def _in_shares(receivers: Mapping[str, ReceiverConfig]) -> Iterator[_Finding]:
+    """Where one receiver's session is offered no other can be, and no receiver can be there itself."""
+    shares = {name: at for name, one in receivers.items() if (at := one.share_at) is not None}
+    for place, (name, at) in enumerate(shares.items()):
+        path, shown = ("receivers", name, "share"), receivers[name].share
+        for other, its in receivers.items():
+            if _in_the_way(at, (its.host, its.port)):
+                whose = "the receiver itself" if other == name else f"receiver {other}"
+                yield _Finding(
+                    path,
+                    f"{shown} is where {whose} listens; choose a free port of this machine",
+                    (path, ("receivers", other)),
+                )
+        for other in list(shares)[:place]:
+            if _in_the_way(at, shares[other]) or (at[0] in _EVERYWHERE and at[1] == shares[other][1]):
+                yield _Finding(
+                    path,
+                    f"{shown} is taken by the share of receiver {other}",
+                    (path, ("receivers", other, "share")),
+                )
+
+
+def _in_the_way(one: tuple[str, int], other: tuple[str, int]) -> bool:
+    """Whether only one of the two can listen, the first on this machine."""
+    (here, port), (there, its_port) = one, other
+    here, there = (LOOPBACK if host == "localhost" else host for host in (_bare(here), _bare(there)))
+    local = there in _EVERYWHERE or there == "::1" or there.startswith("127.")
+    return port == its_port and (here == there or (here in _EVERYWHERE and local) or there in _EVERYWHERE)
+
+
+def _bare(host: str) -> str:
+    return host.casefold().removesuffix(".")
 
 
 def _in_zones(zones: Mapping[str, ZoneConfig]) -> Iterator[_Finding]:

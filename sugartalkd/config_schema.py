@@ -18,6 +18,7 @@ TWIN: Final = "_file"
 
 _LABEL: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+LOOPBACK: Final = "127.0.0.1"
 _TOPIC_LIMIT: Final = 1000
 """Characters of what our topics begin with; MQTT takes 65535 bytes for a whole one."""
 
@@ -71,6 +72,17 @@ def _shown_name(value: str) -> str:
     if not value or _CONTROL.search(value):
         raise ValueError("is not a name to show: it is empty or has control characters")
     return value
+
+
+def _share(value: str) -> str:
+    """`host:port`; a bare port is one of this machine alone."""
+    host, colon, port = value.rpartition(":")
+    if not port.isascii() or not port.isdigit() or not 1 <= int(port[:6]) <= 65535:  # noqa: PLR2004
+        raise ValueError("is not a port, or an address with a port as in 192.168.1.10:2323")
+    if colon and (":" in host) != (host[:1] == "["):
+        raise ValueError("is not an address with a port; an IPv6 address stands in brackets: [::1]:2323")
+    host = _host(host) if colon else LOOPBACK
+    return f"[{host}]:{int(port)}" if ":" in host else f"{host}:{int(port)}"
 
 
 def folder(value: object) -> Path | Literal["auto"]:
@@ -159,6 +171,16 @@ class ReceiverConfig(_Part):
     port: Port = 23
     http: Literal["auto", "off"] = "auto"
     """Whether its web side is asked once for model, MAC and the names of its inputs."""
+    share: Annotated[str, AfterValidator(_share)] | None = None
+    """Where its one telnet session is offered to other programs."""
+
+    @property
+    def share_at(self) -> tuple[str, int] | None:
+        """Host and port of `share`."""
+        if self.share is None:
+            return None
+        host, _, port = self.share.rpartition(":")
+        return host.strip("[]"), int(port)
 
 
 class PlexConfig(_Part):

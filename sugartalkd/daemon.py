@@ -9,7 +9,7 @@ from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from sugartalkd import log
+from sugartalkd import log, room_file
 from sugartalkd.bridge import Desk
 from sugartalkd.config import ConfigurationFault, load
 from sugartalkd.health import Health
@@ -29,19 +29,23 @@ from sugartalkd.mqtt.broker import Broker
 from sugartalkd.mqtt.publisher import Publisher
 from sugartalkd.mqtt.reception import Reception
 from sugartalkd.notify import Notify
+from sugartalkd.room_file import Rooms
 from sugartalkd.roster import Roster
 from sugartalkd.state import StateStore, now
 from sugartalkd.topics import bridge
-from sugartalkd.topics.zone_state import stamp
+from sugartalkd.topics.payload import stamp
 from sugartalkd.zone import ZoneDevices
 
 if TYPE_CHECKING:
+    from sugartalkd.bridge import HeosSystem
     from sugartalkd.config import Config, Loaded
     from sugartalkd.denon.identity import Identity
     from sugartalkd.denon.memory import ReceiverMemory
     from sugartalkd.denon.receiver import DenonReceiver
+    from sugartalkd.device import Player
     from sugartalkd.heos.session import HeosSession
-    from sugartalkd.model import FoundPlayer, Object, Zone, ZoneId, ZoneState
+    from sugartalkd.merge import ZoneState
+    from sugartalkd.model import FoundPlayer, Object, PlayerKey, Zone, ZoneId
     from sugartalkd.state import ZoneReport
 
 _log = get_logger(__name__)
@@ -81,6 +85,8 @@ class Daemon:
         base = config.mqtt.base_topic
         self.store = StateStore()
         self._inboxes: dict[ZoneId, Inbox] = {}
+        self.rooms = Rooms(loaded.state_folder / room_file.FILE, self.store)
+        self._desk = Desk(self)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ending: dict[str, asyncio.Task[None]] = {}
         """Cancelled tasks whose successor waits for them: a receiver has one telnet session."""
@@ -99,7 +105,7 @@ class Daemon:
             base,
             config.homeassistant.prefix,
             self._inboxes,
-            Desk(self),
+            self._desk,
             self._publisher,
             allow_admin=lambda: self._loaded.config.allow_admin,
             allow_raw=lambda: self._loaded.config.allow_raw,
@@ -118,6 +124,10 @@ class Daemon:
     def loaded(self) -> Loaded:
         return self._loaded
 
+    @property
+    def heos(self) -> HeosSystem | None:
+        return self._heos
+
     # -- one run -------------------------------------------------------------------------------------
 
     async def run(self) -> End:
@@ -129,6 +139,7 @@ class Daemon:
                 self._start_links(self._loaded.config)
                 self.renew_zones()
                 self._start("broker", lambda: self._broker.run(self._publisher.run))
+                self._start("desk", self._desk.run)
                 self._start("health", self._report_health)
                 self._start("settle", self._settle)
                 self._start("watchdog", self._feed_watchdog)
@@ -156,7 +167,8 @@ class Daemon:
 
     async def _stop_all(self) -> None:
         """Zones first: what they still have to answer goes out before the broker is left."""
-        zones = [self._tasks.pop(name) for name in list(self._tasks) if name.startswith(_ZONE_TASK)]
+        first = (name for name in list(self._tasks) if name.startswith(_ZONE_TASK) or name == "desk")
+        zones = [self._tasks.pop(name) for name in first]
         await _cancelled(zones, ZONES_STOP_LIMIT)
         await _cancelled([*self._tasks.values(), *zones], STOP_LIMIT)
 
@@ -225,6 +237,7 @@ class Daemon:
             self._players_found,
             username=heos.username,
             password=None if heos.password is None else heos.password.get_secret_value(),
+            on_account=self._publisher.refresh_health,
         )
         self._heos = session
         self._start("heos", session.run)
@@ -243,6 +256,7 @@ class Daemon:
             one.port,
             self.store,
             frozenset(wanted or {ReceiverZone.MAIN}),
+            share=one.share_at,
             settings_known=self._facts(receiver).settings,
             on_settings=self._settings_learned,
             poll_media=lambda zone: not self._player_tells(receiver, zone),
@@ -337,6 +351,8 @@ class Daemon:
         forgotten = self.roster.forget(zone)
         self._players = tuple(player for player in self._players if player.key not in forgotten)
         self.renew_zones()
+        if zone not in self._inboxes:
+            self.rooms.forget(zone)
         return bool(forgotten)
 
     def renew_zones(self) -> None:
@@ -364,7 +380,11 @@ class Daemon:
         receiver = None
         if zone.receiver is not None:
             receiver = self._receivers[zone.receiver].zone(zone.receiver_zone)
-        return ZoneDevices(zone, self.store, player, receiver)
+        room = self.rooms.room(zone.id)
+        return ZoneDevices(zone, self.store, room, player, receiver, self._player_of)
+
+    def _player_of(self, key: PlayerKey) -> Player | None:
+        return None if self._heos is None else self._heos.player(key)
 
     # -- configuration -------------------------------------------------------------------------------
 

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from sugartalkd.model import LinkId, LinkState, Zone, ZoneId, ZoneState
+    from sugartalkd.merge import ZoneState
+    from sugartalkd.model import LinkId, LinkState, Zone, ZoneId
     from sugartalkd.state import StateStore, ZoneReport
 
 _log = get_logger(__name__)

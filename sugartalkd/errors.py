@@ -106,6 +106,12 @@ class ReceiverOffline(SugartalkError):
     retryable = True
 
 
+class NoMatch(SugartalkError):
+    """Nothing has this name; the text lists what comes near."""
+
+    code = "no_match"
+
+
 class Forbidden(SugartalkError):
     """The configuration does not allow this action."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sugartalkd import __version__
 from sugartalkd.config import masked
 from sugartalkd.state import now
-from sugartalkd.topics.zone_state import stamp
+from sugartalkd.topics.payload import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable

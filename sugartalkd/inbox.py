@@ -4,18 +4,43 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, TypeVar, assert_never
 
-from sugartalkd.command import PlayUrl, Reread, SetMany, SetVolume, Steps, VolumeChange, ZoneCommand
+from sugartalkd import several
+from sugartalkd.aside import Aside
+from sugartalkd.command import (
+    DeleteSnapshot,
+    DeviceCommand,
+    EndMaxVolume,
+    KeptCommand,
+    PlayFavorite,
+    PlayMedia,
+    PlayPlaylist,
+    PlayUrl,
+    RampVolume,
+    Reread,
+    RestoreSnapshot,
+    SaveSnapshot,
+    SetMany,
+    SetMaxVolume,
+    SetVolume,
+    Steps,
+    ZoneCommand,
+)
 from sugartalkd.errors import Busy, Expired, Internal, SugartalkError, Superseded, TimedOut
 from sugartalkd.log import get_logger
-from sugartalkd.zone import Lane, Target, ZoneDevices, attribute_of, is_value
+from sugartalkd.outcome import Answer, Outcome
+from sugartalkd.rules import Lane, attribute_of, is_value, lane, may_take_long
+from sugartalkd.topics.payload import stamp
 
 if TYPE_CHECKING:
-    from sugartalkd.model import Json, Object, Zone
+    from collections.abc import Awaitable, Coroutine
+
+    from sugartalkd.model import Object, Zone
+    from sugartalkd.room import SleepTimer
+    from sugartalkd.zone import Target, ZoneDevices
 
 T = TypeVar("T")
 
@@ -26,30 +51,19 @@ WAITING_LIMIT: Final = 32
 START_LIMIT: Final = 10.0
 """Seconds within which a command must start."""
 SETTING_LIMIT: Final = 5.0
-PLAY_LIMIT: Final = 30.0
-"""Seconds a setting or a `play` may take once it has started."""
+LONG_LIMIT: Final = 30.0
+"""Seconds a setting, or what a device may work on for long, may take once it has started."""
+LANE_WAITS: Final = 2.0
+"""Seconds that what comes behind such a command waits for it."""
 VOLUME_SPACING: Final = 0.05
 """Seconds between two volumes sent to one device: a slider's 200 values a second become 20."""
-RECEIVER_WAKES: Final = 5.0
-"""Seconds a receiver may take to switch on by itself when its player starts (denon.md 4.5)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a reply will say: its `data`, and the failure if there was one."""
-
-    data: Object = field(default_factory=dict[str, "Json"])
-    error: SugartalkError | None = None
-
-
-Answer: TypeAlias = Callable[[Outcome], None]
 
 
 @dataclass(slots=True, eq=False)
 class _Job:
     """One command on its way, with everybody who waits for its outcome."""
 
-    command: ZoneCommand
+    command: DeviceCommand
     lane: Lane
     attribute: str | None
     """What a newer value of would take its place; `None`: never."""
@@ -86,13 +100,15 @@ class Inbox:
 
     def __init__(self, devices: ZoneDevices) -> None:
         self._devices = devices
-        self._queues = {lane: _Queue() for lane in Lane}
-        self._beside: set[asyncio.Task[None]] = set()
+        self._queues = {one: _Queue() for one in Lane}
+        self._beside = Aside()
         self._several = 0
         """Commands under way that consist of several."""
         self._arrivals = 0
         self._newest: dict[str, int] = {}
         """The number of the newest value that arrived for each attribute."""
+        self._touched: dict[str, int] = {}
+        """The same of the newest command of any kind: a step, a toggle or a ramp as well."""
         self._ended = False
 
     @property
@@ -123,39 +139,48 @@ class Inbox:
         if self._waiting >= WAITING_LIMIT and not self._would_replace(command):
             raise Busy(f"{self.zone.id} has {WAITING_LIMIT} commands waiting already; send fewer at a time")
         self._arrivals += 1
+        for attribute in _attributes(command):
+            self._touched[attribute] = self._arrivals
+        course = _Course(self, self._arrivals, expires_in)
         match command:
             case SetMany():
-                self._begin(self._set_many(command, self._arrivals, expires_in), answer, "several attributes")
+                self._begin(several.set_many(command, course), answer, "several attributes")
+            case RampVolume():
+                self._begin(several.ramp(command, course), answer, "a volume ramp")
+            case RestoreSnapshot():
+                self._begin(several.restore(command, course), answer, "a snapshot")
             case Reread():
-                self._begin(self._reread(), answer, "get")
-            case PlayUrl(volume=volume) if volume is not None:
-                work = self._play_at_volume(command, volume, self._arrivals, expires_in)
-                self._begin(work, answer, "play at a volume")
+                self._begin(several.reread(command, course), answer, "get")
+            case SetMaxVolume() | EndMaxVolume() | SaveSnapshot() | DeleteSnapshot():
+                answer(Outcome(self._keep(command)))
+            case (
+                PlayUrl(volume=volume)
+                | PlayMedia(volume=volume)
+                | PlayFavorite(volume=volume)
+                | PlayPlaylist(volume=volume)
+            ) if volume is not None:
+                self._begin(several.play_at_volume(command, volume, course), answer, "play at a volume")
             case _:
+                goes = lane(command, self.zone)
                 self._enqueue(
-                    _Job(
-                        command, self._devices.lane(command), attribute_of(command), self._arrivals, answer,
-                        asked,
-                    ),
-                    expires_in,
-                )  # fmt: skip
+                    _Job(command, goes, attribute_of(command), self._arrivals, answer, asked), expires_in
+                )
 
     async def run(self) -> None:
         """Carry commands out until cancelled; whatever waits then is answered `expired`."""
         self._ended = False
         try:
             async with asyncio.TaskGroup() as group:
-                for lane in Lane:
-                    group.create_task(self._run_lane(self._queues[lane]), name=f"{self.zone.id} {lane.value}")
+                for one in Lane:
+                    group.create_task(self._run_lane(self._queues[one]), name=f"{self.zone.id} {one.value}")
+                group.create_task(self._devices.room.run(self._fall_asleep), name=f"{self.zone.id} timers")
         finally:
             self._ended = True
             for queue in self._queues.values():
                 while queue.waiting:
                     gone = Expired(f"{self.zone.id} ended before the command started")
                     self._finish(queue.waiting.popleft(), Outcome(error=gone))
-            for task in self._beside:
-                task.cancel()
-            await asyncio.gather(*self._beside, return_exceptions=True)
+            await self._beside.end()
 
     # -- waiting -------------------------------------------------------------------------------------
 
@@ -168,7 +193,7 @@ class Inbox:
         attribute = attribute_of(command)
         if attribute is None or not is_value(command):
             return False
-        return any(job.attribute == attribute for job in self._queues[self._devices.lane(command)].waiting)
+        return any(job.attribute == attribute for job in self._queues[lane(command, self.zone)].waiting)
 
     def _enqueue(self, job: _Job, expires_in: float) -> None:
         if job.attribute is not None and is_value(job.command):
@@ -241,22 +266,29 @@ class Inbox:
                 continue  # by now a newer value may stand in its place
             job = queue.waiting.popleft()
             self._cancel_expiry(job)
-            data: Object = {}
-            limit = PLAY_LIMIT if isinstance(job.command, PlayUrl) else SETTING_LIMIT
-            deadline = loop.time() + limit
-            devices = self._devices
-            pending = await self._attempt(job, devices.start(job.command, data), deadline)
+            if may_take_long(job.command):
+                work = self._aside(self._carry_out(job, LONG_LIMIT), job.name)
+                await asyncio.wait({work}, timeout=LANE_WAITS)
+            else:
+                await self._carry_out(job, SETTING_LIMIT)
             if volume:
                 queue.volume_at = loop.time()
-            aimed = devices.aimed(job.attribute)
-            if isinstance(pending, Outcome):
-                devices.release(job.attribute, aimed)
-                self._finish(job, pending)
-            elif pending is None:
-                self._finish(job, Outcome(data))
-            else:
-                confirmed = self._attempt(job, pending, deadline)
-                self._aside(self._confirm(job, confirmed, data, devices, aimed), "confirmation")
+
+    async def _carry_out(self, job: _Job, limit: float) -> None:
+        """Send one command; what its device still has to confirm is awaited beside."""
+        data: Object = {}
+        deadline = asyncio.get_running_loop().time() + limit
+        devices = self._devices
+        pending = await self._attempt(job, devices.start(job.command, data), deadline)
+        aimed = devices.aimed(job.attribute)
+        if isinstance(pending, Outcome):
+            devices.release(job.attribute, aimed)
+            self._finish(job, pending)
+        elif pending is None:
+            self._finish(job, Outcome(data))
+        else:
+            confirmed = self._attempt(job, pending, deadline)
+            self._aside(self._confirm(job, confirmed, data, devices, aimed), "confirmation")
 
     async def _confirm(
         self,
@@ -293,11 +325,9 @@ class Inbox:
         _log.exception("a command failed inside the daemon", zone=self.zone.id, command=name)
         return Outcome(error=Internal(f"{name} failed inside the daemon; its log says where"))
 
-    def _aside(self, work: Coroutine[None, None, None], name: str) -> None:
+    def _aside(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
         """Run something of this zone beside its lanes; `run` ends it."""
-        task = asyncio.get_running_loop().create_task(work, name=f"{self.zone.id} {name}")
-        self._beside.add(task)
-        task.add_done_callback(self._beside.discard)
+        return self._beside.start(work, f"{self.zone.id} {name}")
 
     # -- several commands that arrived as one --------------------------------------------------------
 
@@ -317,53 +347,43 @@ class Inbox:
 
         self._aside(carry_out(), name)
 
-    async def _set_many(self, many: SetMany, number: int, expires_in: float) -> Outcome:
-        """Attribute after attribute through this same inbox; the first failure ends it.
+    def _fall_asleep(self, timer: SleepTimer) -> None:
+        """The music begins to fade. It counts as arrived now: whatever arrives from here on overtakes it."""
 
-        A value that was overtaken by a newer one of its own does not: what it wanted is not wanted any more.
-        """
-        said: Object = {name: "skipped" for name, _ in many.settings}
-        overtaken: SugartalkError | None = None
-        for name, setting in many.settings:
-            outcome = await self._step(setting, number, expires_in)
-            expires_in = START_LIMIT
-            said |= {key: value for key, value in outcome.data.items() if key == "clamped"}
-            said[name] = "ok" if outcome.error is None else outcome.error.code
-            if isinstance(outcome.error, Superseded):
-                overtaken = _about(name, outcome.error)
-            elif outcome.error is not None:
-                return Outcome(said, _about(name, outcome.error))
-        return Outcome(said, overtaken)
-
-    async def _play_at_volume(
-        self, play: PlayUrl, volume: VolumeChange, number: int, expires_in: float
-    ) -> Outcome:
-        """Set the volume before the first sound; a receiver that is off must come on first."""
-        asleep = self._devices.asleep
-        steps: list[ZoneCommand] = [SetVolume(volume), replace(play, volume=None)]
-        data: Object = {}
-        for step in reversed(steps) if asleep else steps:
-            if asleep and isinstance(step, SetVolume):
-                await self._devices.awake(RECEIVER_WAKES)
-            outcome = await self._step(step, number, expires_in)
-            expires_in = START_LIMIT
-            data |= outcome.data
+        def answer(outcome: Outcome) -> None:
             if outcome.error is not None and not isinstance(outcome.error, Superseded):
-                name = "volume" if isinstance(step, SetVolume) else "play"
-                return Outcome(data, _about(name, outcome.error))
-        return Outcome(data)
+                _log.warning("a zone did not fall asleep", zone=self.zone.id, error=str(outcome.error))
 
-    async def _reread(self) -> Outcome:
-        try:
-            async with asyncio.timeout(SETTING_LIMIT):
-                await self._devices.refresh()
-        except SugartalkError as failure:
-            return Outcome(error=failure)
-        except TimeoutError:
-            return Outcome(error=TimedOut(f"the devices of {self.zone.id} did not answer in time"))
-        return Outcome()
+        course = _Course(self, self._arrivals, START_LIMIT)
+        self._begin(several.fall_asleep(timer, course), answer, "the sleep timer")
 
-    async def _step(self, command: ZoneCommand, number: int, expires_in: float) -> Outcome:
+    def _keep(self, command: KeptCommand) -> Object:
+        """What concerns only what the daemon itself keeps is done at once."""
+        room = self._devices.room
+        match command:
+            case SetMaxVolume(value, minutes):
+                return {"until": stamp(room.set_limit(value, minutes))}
+            case EndMaxVolume():
+                room.end_limit()
+            case SaveSnapshot(name):
+                room.save(name, several.snapshot_of(self._devices.state))
+            case DeleteSnapshot(name):
+                room.delete(name)
+            case _:
+                assert_never(command)
+        return {}
+
+    # -- for what consists of several ----------------------------------------------------------------
+
+    @property
+    def devices(self) -> ZoneDevices:
+        return self._devices
+
+    def touched_after(self, attribute: str, number: int) -> bool:
+        return self._touched.get(attribute, 0) > number
+
+    async def step(self, command: DeviceCommand, number: int, expires_in: float) -> Outcome:
+        """One of several commands, which has its place among the others by the number of the whole."""
         done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
         def answer(outcome: Outcome) -> None:
@@ -374,18 +394,39 @@ class Inbox:
             self._devices.check(command)  # the zone may have been described anew meanwhile
         except SugartalkError as refusal:
             return Outcome(error=refusal)
-        lane, attribute = self._devices.lane(command), attribute_of(command)
-        self._enqueue(_Job(command, lane, attribute, number, answer, asked=True, step=True), expires_in)
+        goes, attribute = lane(command, self.zone), attribute_of(command)
+        self._enqueue(_Job(command, goes, attribute, number, answer, asked=True, step=True), expires_in)
         return await done
+
+
+class _Course:
+    """The place that several commands, arrived as one, have among all others of the zone."""
+
+    def __init__(self, inbox: Inbox, number: int, expires_in: float) -> None:
+        self._inbox = inbox
+        self._number = number
+        self._expires_in = expires_in
+
+    @property
+    def devices(self) -> ZoneDevices:
+        return self._inbox.devices
+
+    async def step(self, command: DeviceCommand) -> Outcome:
+        expires_in, self._expires_in = self._expires_in, START_LIMIT
+        return await self._inbox.step(command, self._number, expires_in)
+
+    def overtaken(self, attribute: str) -> bool:
+        return self._inbox.touched_after(attribute, self._number)
+
+
+def _attributes(command: ZoneCommand) -> list[str]:
+    """What a command concerns."""
+    commands = [one for _, one in command.settings] if isinstance(command, SetMany) else [command]
+    return [name for one in commands if (name := attribute_of(one)) is not None]
 
 
 def _superseded(job: _Job) -> Outcome:
     return Outcome(error=Superseded(f"a newer value for {job.name} took its place"))
-
-
-def _about(name: str, error: SugartalkError) -> SugartalkError:
-    """The same failure, saying which of several commands it was."""
-    return type(error)(f"{name}: {error}")
 
 
 def _both(first: Answer, second: Answer) -> Answer:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import count
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
+from sugartalkd import state_file
 from sugartalkd.log import get_logger
 from sugartalkd.model import (
     PLAYER_SCALE,
@@ -42,7 +42,16 @@ NETWORK_INPUT: Final = "NET"
 FOLLOW_MAIN_INPUT: Final = "SOURCE"
 """What zone 2 and 3 can be set to beside an input: whatever the main zone has."""
 
-_PLAYER_CAN: Final = frozenset({Capability.TRANSPORT, Capability.REPEAT, Capability.SHUFFLE})
+_PLAYER_CAN: Final = frozenset(
+    {
+        Capability.TRANSPORT,
+        Capability.REPEAT,
+        Capability.SHUFFLE,
+        Capability.SLEEP,
+        Capability.QUEUE,
+        Capability.GROUP,
+    }
+)
 _VOLUME: Final = frozenset({Capability.VOLUME, Capability.MUTE})
 _ZONE_CAN: Final = frozenset({Capability.POWER, Capability.INPUT, Capability.SLEEP})
 
@@ -413,10 +422,10 @@ def _load(path: Path) -> dict[PlayerKey, Known]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:
-        _set_aside(path, str(error))
+        state_file.set_aside(path, str(error))
         return {}
     if not isinstance(found, dict):
-        _set_aside(path, "it is not a JSON object")
+        state_file.set_aside(path, "it is not a JSON object")
         return {}
     known: dict[PlayerKey, Known] = {}
     for key, one in found.items():
@@ -430,33 +439,12 @@ def _load(path: Path) -> dict[PlayerKey, Known]:
     return known
 
 
-def _set_aside(path: Path, error: str) -> None:
-    broken = path.with_name(f"{path.name}.broken")
-    _log.warning(
-        "the list of known zones cannot be read; starting a new one",
-        file=str(path),
-        error=error,
-        set_aside=str(broken),
-    )
-    try:
-        path.replace(broken)
-    except OSError as fault:
-        _log.error("the list of known zones cannot be set aside", file=str(path), error=str(fault))
-
-
 def _save(path: Path, known: Mapping[PlayerKey, Known]) -> None:
-    """Written beside and renamed into place: a power cut leaves the old list or the new one."""
     content = {
         one.key: {"zone": one.zone, "name": one.name, "receiver": one.receiver} for one in known.values()
     }
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        beside = path.with_suffix(".new")
-        with beside.open("w") as file:
-            json.dump(content, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        state_file.replace(path, json.dumps(content, indent=1))
     except OSError as error:
         _log.error(
             "the list of known zones cannot be written; ids may change", file=str(path), error=str(error)

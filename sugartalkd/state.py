@@ -6,8 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
+from sugartalkd.merge import ZoneState
 from sugartalkd.model import (
     HEOS_LINK,
+    NOTHING_KEPT,
+    KeptState,
     LinkId,
     LinkState,
     LinkWord,
@@ -17,8 +20,8 @@ from sugartalkd.model import (
     ReceiverState,
     ReceiverZone,
     Zone,
+    ZoneGroup,
     ZoneId,
-    ZoneState,
     receiver_link,
 )
 
@@ -52,6 +55,8 @@ class StateStore:
         self._links: dict[LinkId, LinkState] = {}
         self._receivers: dict[tuple[ReceiverId, ReceiverZone], ReceiverState] = {}
         self._players: dict[PlayerKey, PlayerState] = {}
+        self._kept: dict[ZoneId, KeptState] = {}
+        self._grouping_heard = False
         self._tried: set[LinkId] = set()
         self._listeners: list[Listener] = []
 
@@ -70,13 +75,17 @@ class StateStore:
 
     def put_zone(self, zone: Zone) -> None:
         """Add a zone, or give one another description."""
+        old = self._zones.get(zone.id)
         self._renew(zone)
+        if old is None or old.zone.player != zone.player:
+            self._renew_grouped()
 
     def remove_zone(self, zone: ZoneId) -> None:
         """Forget a zone; unknown ids are ignored."""
         if (old := self._zones.pop(zone, None)) is not None:
             for listener in self._listeners:
                 listener.zone_changed(old, None)
+            self._renew_grouped()
 
     def settle(self) -> None:
         """Stop waiting for links that have not answered since the start (contract 3: after 10 s)."""
@@ -108,8 +117,20 @@ class StateStore:
         else:
             self._players[player] = state
         for old in list(self._zones.values()):
-            if old.zone.player == player:
+            if old.zone.player is not None and player in {old.zone.player, self._leader(old.zone.player)}:
                 self._renew(old.zone)
+
+    def put_kept(self, zone: ZoneId, state: KeptState) -> None:
+        """What the daemon itself keeps for a zone, whether it exists already or not."""
+        self._kept[zone] = state
+        if (old := self._zones.get(zone)) is not None:
+            self._renew(old.zone)
+
+    def put_grouping(self, *, heard: bool) -> None:
+        """Whether it is known who plays with whom: until then a player without a group may have one."""
+        if self._grouping_heard != heard:
+            self._grouping_heard = heard
+            self._renew_all()
 
     def put_link(self, link: LinkId, state: LinkState | None) -> None:
         """A link's state; `None` when it is no longer configured."""
@@ -141,6 +162,12 @@ class StateStore:
         for old in list(self._zones.values()):
             self._renew(old.zone)
 
+    def _renew_grouped(self) -> None:
+        """Zones are others than before: groups have other members, as far as zones see them."""
+        for old in list(self._zones.values()):
+            if old.player is not None and old.player.group is not None:
+                self._renew(old.zone)
+
     def _renew(self, zone: Zone) -> None:
         new = self._merge(zone)
         old = self._zones.get(zone.id)
@@ -151,7 +178,7 @@ class StateStore:
             listener.zone_changed(old, new)
 
     def _merge(self, zone: Zone) -> ZoneState:
-        receiver = player = None
+        receiver = player = group = None
         receiver_word = player_word = LinkWord.DISABLED
         receiver_settled = player_settled = True
         if zone.receiver is not None:
@@ -160,10 +187,45 @@ class StateStore:
             receiver_word = self._word(link)
             receiver_settled = link in self._tried
         if zone.player is not None:
-            player = self._players.get(zone.player)
+            player = self._mirrored(zone.player)
             player_word = self._word(HEOS_LINK)
             player_settled = HEOS_LINK in self._tried or player is not None
-        return ZoneState(zone, receiver, player, receiver_word, player_word, receiver_settled, player_settled)
+            if player is not None and self._grouping_heard and player_word is LinkWord.ONLINE:
+                group = self._zone_group(zone, player)
+        return ZoneState(
+            zone,
+            receiver,
+            player,
+            receiver_word,
+            player_word,
+            receiver_settled,
+            player_settled,
+            group,
+            self._kept.get(zone.id, NOTHING_KEPT),
+        )
+
+    def _leader(self, player: PlayerKey) -> PlayerKey:
+        """Who leads the group that a player is in; itself while it plays alone."""
+        state = self._players.get(player)
+        return player if state is None or state.group is None else state.group.leader
+
+    def _mirrored(self, player: PlayerKey) -> PlayerState | None:
+        """A player as people see it: in a group everything but the volume is the leader's (contract 3)."""
+        own = self._players.get(player)
+        leader = self._leader(player)
+        if own is None or leader == player:
+            return own
+        led = self._players.get(leader, PlayerState())
+        return replace(led, volume=own.volume, mute=own.mute, group=own.group, group_volume=own.group_volume)
+
+    def _zone_group(self, zone: Zone, player: PlayerState) -> ZoneGroup:
+        if player.group is None:
+            return ZoneGroup()
+        ids = {one.zone.player: one.zone.id for one in self._zones.values() if one.zone.player is not None}
+        if zone.player is not None:
+            ids[zone.player] = zone.id  # it may be on its way in
+        members = tuple(ids[key] for key in player.group.members if key in ids)
+        return ZoneGroup(ids.get(player.group.leader), members)
 
     def _word(self, link: LinkId) -> LinkWord:
         state = self._links.get(link)

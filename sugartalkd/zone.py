@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from enum import Enum
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from sugartalkd.command import (
     TOGGLE,
+    ChangeGroup,
+    ClearQueue,
     Decibels,
+    DeviceCommand,
+    JumpInQueue,
+    MoveInQueue,
     OnOff,
+    PlayFavorite,
+    PlayMedia,
+    PlayPlaylist,
     PlayUrl,
     Press,
+    RampVolume,
+    RemoveFromQueue,
     Reread,
     SendRaw,
+    SetGroupVolume,
     SetInput,
     SetMany,
+    SetMaxVolume,
     SetMute,
     SetPower,
     SetRepeat,
@@ -26,28 +36,32 @@ from sugartalkd.command import (
     SetSleep,
     SetSoundMode,
     SetVolume,
-    Steps,
     Toggle,
     Verb,
     VolumeChange,
     ZoneCommand,
 )
-from sugartalkd.errors import BadPayload, Internal, NotConfirmed, OutOfRange, SugartalkError, Unsupported
+from sugartalkd.errors import (
+    BadPayload,
+    Internal,
+    NotConfirmed,
+    OutOfRange,
+    SugartalkError,
+    Unsupported,
+)
+from sugartalkd.grouping import Grouping, grouping
 from sugartalkd.model import Capability, Owner, ReceiverZone, Transport
+from sugartalkd.rules import NEEDS, Lane, attribute_of, lane_of
 from sugartalkd.topics import STATES, setting
 from sugartalkd.volume import Resolved, resolve
 
 if TYPE_CHECKING:
-    from sugartalkd.model import (
-        Object,
-        PlayerState,
-        ReceiverState,
-        Repeat,
-        SettingValue,
-        Track,
-        Zone,
-        ZoneState,
-    )
+    from collections.abc import Awaitable, Callable
+
+    from sugartalkd.device import Confirmation, Player, Receiver
+    from sugartalkd.merge import ZoneState
+    from sugartalkd.model import Object, PlayerKey, PlayerState, ReceiverState, SettingValue, Zone
+    from sugartalkd.room import Room
     from sugartalkd.state import StateStore
 
 TARGET_HOLDS: Final = 1.0
@@ -55,39 +69,10 @@ CONFIRMED_WITHIN: Final = 5.0
 """Seconds for which a value just sent counts as the present one: its event may come after the next step or
 toggle. A receiver's commands say when they are confirmed, a player's do not."""
 
-Confirmation: TypeAlias = Awaitable[None]
-"""Done when the receiver showed the value that was written, an error when it did not."""
+FADE: Final = 30
+"""Seconds in which the music fades before a zone without receiver falls asleep, unless said otherwise."""
 
-
-class Player(Protocol):
-    """What a zone asks of its player; each call ends when the player has answered."""
-
-    async def set_volume(self, level: int) -> None: ...
-    async def set_mute(self, on: bool) -> None: ...
-    async def set_repeat(self, repeat: Repeat) -> None: ...
-    async def set_shuffle(self, on: bool) -> None: ...
-    async def play(self) -> None: ...
-    async def pause(self) -> None: ...
-    async def stop(self) -> None: ...
-    async def next(self) -> None: ...
-    async def previous(self) -> None: ...
-    async def play_url(self, url: str, track: Track | None) -> None: ...
-    async def refresh(self) -> None: ...
-
-
-class Receiver(Protocol):
-    """What a zone asks of its receiver; each call ends when the command is on the wire."""
-
-    async def set_power(self, on: bool) -> Confirmation: ...
-    async def set_volume(self, value: float) -> Confirmation: ...
-    async def set_mute(self, on: bool) -> Confirmation: ...
-    async def set_input(self, name: str) -> Confirmation: ...
-    async def set_sound_mode(self, mode: str) -> Confirmation: ...
-    async def set_sleep(self, minutes: int) -> Confirmation: ...
-    async def set_setting(self, name: str, value: SettingValue) -> Confirmation: ...
-    async def ask_setting(self, name: str) -> None: ...
-    async def raw(self, line: str) -> list[str]: ...
-    async def refresh(self) -> None: ...
+_TRANSPORT: Final = "transport"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,23 +84,24 @@ class Target:
     """Until when it counts as the present one, in the loop's time."""
 
 
-class Lane(Enum):
-    """Which device a command goes to: a hung player must not hold up the receiver beside it."""
-
-    RECEIVER = "receiver"
-    PLAYER = "player"
-
-
 class ZoneDevices:
     """One zone's player and receiver, either of which may be missing."""
 
     def __init__(
-        self, zone: Zone, store: StateStore, player: Player | None, receiver: Receiver | None
+        self,
+        zone: Zone,
+        store: StateStore,
+        room: Room,
+        player: Player | None,
+        receiver: Receiver | None,
+        player_of: Callable[[PlayerKey], Player | None],
     ) -> None:
         self.zone = zone
+        self.room = room
         self._store = store
         self._player = player
         self._receiver = receiver
+        self._player_of = player_of
         self._targets: dict[str, Target] = {}
         """What was sent last, by attribute: what the next step adds to and the next toggle turns over."""
 
@@ -124,31 +110,46 @@ class ZoneDevices:
         """What makes these the same devices as others."""
         return self.zone, self._player, self._receiver
 
+    @property
+    def state(self) -> ZoneState:
+        return self._store.zones[self.zone.id]
+
     def check(self, command: ZoneCommand) -> None:
         """Refuse what this zone can never carry out, before anything moves."""
-        if isinstance(command, SetMany):
-            for _, setting in command.settings:
-                self.check(setting)
-            return
-        needed = _NEEDS.get(type(command))
+        needed = NEEDS.get(type(command))
         if isinstance(command, SetSetting):
             self._check_setting(command)
         elif needed is not None and needed not in self.zone.capabilities:
             raise Unsupported(f"{self.zone.id} has no {needed.value}: it has {self._can_do}")
         match command:
-            case SetVolume(change):
+            case SetMany(settings):
+                for _, setting in settings:
+                    self.check(setting)
+            case SetVolume(change) | RampVolume(change):
                 if isinstance(change, Decibels) and self.zone.owner is not Owner.RECEIVER:
                     raise Unsupported(f"{self.zone.id} has no volume_db: its volume belongs to the player")
-                resolve(change, self.zone.scale, self.zone.max_volume, current=None)
+                resolve(change, self.zone.scale, self.state.max_volume, current=None)
+            case SetMaxVolume(value) if value is not None and value > self.zone.scale.maximum:
+                raise OutOfRange(
+                    f"max_volume {value:g} is outside this zone's scale, 0 to {self.zone.scale.maximum:g}"
+                )
             case SetInput(name):
                 self._input(name)
             case SetSoundMode(name):
                 self._sound_mode(name)
-            case SendRaw():
-                if self.zone.receiver is None:
-                    raise Unsupported(f"{self.zone.id} has no receiver that could take a raw command")
-            case PlayUrl(volume=change) if change is not None:
+            case SetSleep(fade=fade) if fade is not None and self._player is None:
+                raise Unsupported(f"{self.zone.id} has no player whose music could fade")
+            case SendRaw() if self.zone.receiver is None:
+                raise Unsupported(f"{self.zone.id} has no receiver that could take a raw command")
+            case (
+                PlayUrl(volume=change)
+                | PlayMedia(volume=change)
+                | PlayFavorite(volume=change)
+                | PlayPlaylist(volume=change)
+            ) if change is not None:
                 self.check(SetVolume(change))
+            case ChangeGroup():
+                self._grouping(command)
             case Reread(attribute) if attribute is not None:
                 self._check_readable(attribute)
             case _:
@@ -157,7 +158,7 @@ class ZoneDevices:
     @property
     def asleep(self) -> bool:
         """Whether the volume belongs to a receiver that is not known to be on."""
-        part = self._state.receiver_up
+        part = self.state.receiver_up
         return self.zone.owner is Owner.RECEIVER and not (part is not None and part.power)
 
     async def awake(self, seconds: float) -> None:
@@ -221,47 +222,25 @@ class ZoneDevices:
     def _can_do(self) -> str:
         return ", ".join(one.value for one in Capability if one in self.zone.capabilities) or "nothing"
 
-    def lane(self, command: ZoneCommand) -> Lane:
-        """Which device the command goes to."""
-        if isinstance(command, SendRaw):
-            return Lane.RECEIVER
-        needed = _NEEDS.get(type(command))
-        return Lane.PLAYER if needed is None else self._lane_of(needed)
-
-    def _lane_of(self, capability: Capability) -> Lane:
-        match capability:
-            case Capability.VOLUME | Capability.MUTE:
-                return Lane.RECEIVER if self.zone.owner is Owner.RECEIVER else Lane.PLAYER
-            case (
-                Capability.POWER
-                | Capability.INPUT
-                | Capability.SOUND_MODE
-                | Capability.SLEEP
-                | Capability.SETTINGS
-            ):
-                return Lane.RECEIVER
-            case _:
-                return Lane.PLAYER
-
-    async def start(self, command: ZoneCommand, data: Object) -> Confirmation | None:
+    async def start(self, command: DeviceCommand, data: Object) -> Confirmation | None:
         """Send one command to its device; what comes back is still to be confirmed, `None` is done."""
         match command:
             case SetVolume(change):
                 return await self._set_volume(change, data)
             case SetMute(on):
-                mute = await self._on_or_off(on, Capability.MUTE, lambda: self._state.mute)
+                mute = await self._on_or_off(on, Capability.MUTE, lambda: self.state.mute)
                 if self.zone.owner is Owner.RECEIVER:
                     return await self._the_receiver.set_mute(mute)
                 await self._the_player.set_mute(mute)
             case SetPower(on):
-                power = await self._on_or_off(on, Capability.POWER, lambda: self._state.from_receiver(_power))
+                power = await self._on_or_off(on, Capability.POWER, lambda: self.state.from_receiver(_power))
                 return await self._the_receiver.set_power(power)
             case SetInput(name):
                 return await self._the_receiver.set_input(self._input(name))
             case SetSoundMode(name):
                 return await self._the_receiver.set_sound_mode(self._sound_mode(name))
-            case SetSleep(minutes):
-                return await self._the_receiver.set_sleep(minutes)
+            case SetSleep(minutes, fade):
+                return await self._set_sleep(minutes, fade)
             case SetSetting(name):
                 return await self._the_receiver.set_setting(name, await self._setting(command))
             case SendRaw(line):
@@ -270,18 +249,58 @@ class ZoneDevices:
                 await self._the_player.set_repeat(repeat)
             case SetShuffle(on):
                 shuffle = await self._on_or_off(
-                    on, Capability.SHUFFLE, lambda: self._state.from_player(_shuffle)
+                    on, Capability.SHUFFLE, lambda: self.state.from_player(_shuffle)
                 )
                 await self._the_player.set_shuffle(shuffle)
             case Press(verb):
                 await self._press(verb)
             case PlayUrl(url, track):
                 await self._the_player.play_url(url, track)
-            case Reread() | SetMany():
-                raise Internal(f"{type(command).__name__} does not go through a lane")
+            case PlayMedia(media_id, enqueue, shuffle):
+                await self._shuffle_first(shuffle)
+                await self._the_player.play_media(media_id, enqueue)
+            case PlayFavorite(wished):
+                await self._the_player.play_favorite(wished)
+            case PlayPlaylist(name, enqueue, shuffle):
+                await self._shuffle_first(shuffle)
+                await self._the_player.play_playlist(name, enqueue)
+            case ClearQueue():
+                await self._the_player.clear_queue()
+            case JumpInQueue(index):
+                await self._the_player.jump_in_queue(index)
+            case RemoveFromQueue(indices):
+                await self._the_player.remove_from_queue(indices)
+            case MoveInQueue(origin, target):
+                await self._the_player.move_in_queue(origin, target)
+            case ChangeGroup():
+                await self._change_group(command)
+            case SetGroupVolume(level):
+                await self._the_player.set_group_volume(int(level))
             case _:
                 assert_never(command)
         return None
+
+    async def _set_sleep(self, minutes: int, fade: int | None) -> Confirmation | None:
+        """A zone without receiver has only the daemon's own timer; of two timers the last one set counts."""
+        if self._receiver is None or fade is not None:
+            self.room.set_timer(minutes, FADE if fade is None else fade)
+            return None if self._receiver is None else await self._receiver.set_sleep(0)
+        self.room.end_timer()
+        return await self._receiver.set_sleep(minutes)
+
+    async def _shuffle_first(self, shuffle: bool | None) -> None:
+        if shuffle is not None:
+            await self._the_player.set_shuffle(shuffle)
+
+    async def _change_group(self, command: ChangeGroup) -> None:
+        leader, others = self._grouping(command)
+        player = self._the_player if leader == self.zone.player else self._player_of(leader)
+        if player is None:
+            raise Unsupported(f"the player that leads {self.zone.id} cannot be told anything")
+        await player.set_group(others)
+
+    def _grouping(self, command: ChangeGroup) -> Grouping:
+        return grouping(command, self.zone, self._store.zones)
 
     async def _press(self, verb: Verb) -> None:
         player = self._the_player
@@ -289,11 +308,11 @@ class ZoneDevices:
             verb = Verb.PAUSE if self._playing else Verb.PLAY
         match verb:
             case Verb.PLAY | Verb.PAUSE | Verb.STOP:
-                self._aim(Capability.TRANSPORT, verb is Verb.PLAY, confirmed=False)
+                self._aim(_TRANSPORT, verb is Verb.PLAY, confirmed=False)
                 try:
                     await {Verb.PLAY: player.play, Verb.PAUSE: player.pause, Verb.STOP: player.stop}[verb]()
                 except SugartalkError:
-                    self.release(Capability.TRANSPORT, self.aimed(Capability.TRANSPORT))
+                    self.release(_TRANSPORT, self.aimed(_TRANSPORT))
                     raise
             case Verb.NEXT:
                 await player.next()
@@ -304,30 +323,31 @@ class ZoneDevices:
 
     @property
     def _playing(self) -> bool:
-        if (aimed := self.aimed(Capability.TRANSPORT)) is not None:
+        if (aimed := self.aimed(_TRANSPORT)) is not None:
             return bool(aimed.value)
-        part = self._state.player_up
+        part = self.state.player_up
         return part is not None and part.transport is Transport.PLAYING
 
     async def _set_volume(self, change: VolumeChange, data: Object) -> Confirmation | None:
-        resolved = self._resolve(change)
+        resolved = self.resolve(change)
         if resolved is None:
             await self._ask(Capability.VOLUME)
-            resolved = self._resolve(change)
+            resolved = self.resolve(change)
         if resolved is None:
             raise NotConfirmed(f"{self.zone.id} does not say its volume, so no step can be added to it")
         if resolved.clamped:
             data["clamped"] = True
-        self._aim(Capability.VOLUME, resolved.value, confirmed=self.zone.owner is Owner.RECEIVER)
+        self._aim(Capability.VOLUME.value, resolved.value, confirmed=self.zone.owner is Owner.RECEIVER)
         if self.zone.owner is Owner.RECEIVER:
             return await self._the_receiver.set_volume(resolved.value)
         await self._the_player.set_volume(int(resolved.value))
         return None
 
-    def _resolve(self, change: VolumeChange) -> Resolved | None:
-        aimed, heard = self.aimed(Capability.VOLUME), self._state.volume
+    def resolve(self, change: VolumeChange) -> Resolved | None:
+        """The volume that would be sent; `None` for a step while the present volume is unknown."""
+        aimed, heard = self.aimed(Capability.VOLUME.value), self.state.volume
         current = aimed.value if aimed is not None else heard if isinstance(heard, float) else None
-        return resolve(change, self.zone.scale, self.zone.max_volume, current)
+        return resolve(change, self.zone.scale, self.state.max_volume, current)
 
     async def _setting(self, command: SetSetting) -> SettingValue:
         """The wished value; a toggle turns over what the receiver says, asking it if need be."""
@@ -337,7 +357,7 @@ class ZoneDevices:
         return await self._turned(
             command.value,
             attribute_of(command) or name,
-            lambda: self._state.from_receiver(lambda part: part.settings.get(name)),
+            lambda: self.state.from_receiver(lambda part: part.settings.get(name)),
             lambda: receiver.ask_setting(name),
             confirmed=True,
         )
@@ -353,7 +373,7 @@ class ZoneDevices:
         return value
 
     async def _on_or_off(self, on: OnOff, what: Capability, read: Callable[[], object]) -> bool:
-        confirmed = self._lane_of(what) is Lane.RECEIVER
+        confirmed = lane_of(what, self.zone) is Lane.RECEIVER
         return await self._turned(on, what.value, read, lambda: self._ask(what), confirmed=confirmed)
 
     async def _turned(
@@ -382,13 +402,9 @@ class ZoneDevices:
         return bool(on)
 
     async def _ask(self, what: Capability) -> None:
-        device = self._receiver if self._lane_of(what) is Lane.RECEIVER else self._player
+        device = self._receiver if lane_of(what, self.zone) is Lane.RECEIVER else self._player
         if device is not None:
             await device.refresh()
-
-    @property
-    def _state(self) -> ZoneState:
-        return self._store.zones[self.zone.id]
 
     @property
     def _the_player(self) -> Player:
@@ -420,47 +436,9 @@ class ZoneDevices:
         )
 
 
-_NEEDS: Final[dict[type[ZoneCommand], Capability]] = {
-    SetVolume: Capability.VOLUME,
-    SetMute: Capability.MUTE,
-    SetPower: Capability.POWER,
-    SetInput: Capability.INPUT,
-    SetSoundMode: Capability.SOUND_MODE,
-    SetSleep: Capability.SLEEP,
-    SetRepeat: Capability.REPEAT,
-    SetShuffle: Capability.SHUFFLE,
-    SetSetting: Capability.SETTINGS,
-    Press: Capability.TRANSPORT,
-    PlayUrl: Capability.TRANSPORT,
-}
-
-
 def _power(part: ReceiverState) -> bool | None:
     return part.power
 
 
 def _shuffle(part: PlayerState) -> bool | None:
     return part.shuffle
-
-
-def attribute_of(command: ZoneCommand) -> str | None:
-    """What a newer command of the same kind replaces; verbs are never merged."""
-    if isinstance(command, SetSetting):
-        return setting.BY_NAME[command.name].path
-    needed = _NEEDS.get(type(command))
-    return None if needed is None or needed is Capability.TRANSPORT else needed.value
-
-
-def is_value(command: ZoneCommand) -> bool:
-    """Whether it says what is wanted by itself; steps and toggles build on what came before."""
-    match command:
-        case (
-            SetVolume(Steps())
-            | SetMute(Toggle())
-            | SetPower(Toggle())
-            | SetShuffle(Toggle())
-            | SetSetting(value=Toggle())
-        ):
-            return False
-        case _:
-            return True

@@ -123,8 +123,9 @@ async def test_clamped_is_said_wherever_it_happens(house: House, watcher: Watche
 
 
 async def test_limits_hold_for_several_commands_as_one(house: House, watcher: Watcher) -> None:
-    house.heos.faults.delay["player/play_next"] = 1.9
+    house.heos.faults.delay |= {"player/play_next": 1.9, "player/set_volume": 1.9}
     await watcher.publish("kitchen/command", "next")
+    await watcher.publish("kitchen/volume/set", "33")
     await asyncio.sleep(0.05)
     late = [
         ("set", {"shuffle": "ON"}),
@@ -166,8 +167,7 @@ async def test_get_takes_attributes_of_the_zone(house: House, watcher: Watcher) 
 
 @pytest.mark.parametrize(
     ("topic", "code"),
-    [("announce", "unsupported"), ("group/add", "unsupported"), ("queue/clear", "unsupported"),
-     ("position/set", "unsupported"), ("setting/bass/set", "unsupported"), ("receiver/raw", "forbidden"),
+    [("announce", "unsupported"), ("queue/save", "unsupported"), ("position/set", "unsupported"),
      ("setting/set", "unknown_action")],
 )  # fmt: skip
 async def test_what_this_version_cannot_do_is_said(

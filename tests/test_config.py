@@ -42,6 +42,7 @@ def test_the_example_is_valid_and_so_is_every_line_of_it(tmp_path: Path) -> None
     assert config.mqtt.password is not None
     assert config.mqtt.password.get_secret_value() == "a"
     assert config.mqtt.tls.enabled
+    assert config.receivers["denon"].share_at == ("127.0.0.1", 2323)
 
 
 def test_nothing_at_all_is_a_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -496,6 +497,23 @@ def test_a_fault_does_not_make_others(tmp_path: Path, content: str) -> None:
         ({"plex": {"url": "http://a:hunter2\uff20@h"}}, "plex.url"),
         ({"receivers": {"a": {"host": "X.lan"}, "b": {"host": "x.lan.", "port": 23}}}, "has the host"),
         ({"receivers": {"a": {"host": "[::1]"}, "b": {"host": "::1"}}}, "host and port of receiver a"),
+        ({"receivers": {"a": {"host": "x", "share": "x"}}}, "a.share: 'x' is not a port, or an address with"),
+        ({"receivers": {"a": {"host": "x", "share": 70000}}}, "a.share: 70000 is not a port, or an address"),
+        ({"receivers": {"a": {"host": "x", "share": "0"}}}, "is not a port, or an address with"),
+        ({"receivers": {"a": {"host": "x", "share": "h:\u0661"}}}, "is not a port, or an address with"),
+        ({"receivers": {"a": {"host": "x", "share": ":2323"}}}, "is not a host name"),
+        ({"receivers": {"a": {"host": "x", "share": "::1:23"}}}, "an IPv6 address stands in brackets"),
+        ({"receivers": {"a": {"host": "x", "share": "[a]:23"}}}, "an IPv6 address stands in brackets"),
+        ({"receivers": {"a": {"host": "10.0.0.300", "share": 1}}}, "is not an IPv4 address"),
+        ({"receivers": {"a": {"host": "X.lan", "share": "x.lan.:23"}}}, "where the receiver itself listens"),
+        ({"receivers": {"a": {"host": "::1", "port": 5, "share": "[::1]:5"}}}, "the receiver itself listens"),
+        ({"receivers": {"a": {"host": "x", "share": 5}, "b": {"host": "localhost", "port": 5}}},
+         "receivers.a.share: 127.0.0.1:5 is where receiver b listens"),
+        ({"receivers": {"a": {"host": "127.0.0.2", "port": 5, "share": "0.0.0.0:5"}}}, "the receiver itself"),
+        ({"receivers": {"a": {"host": "x", "share": 5}, "b": {"host": "y", "share": "localhost:5"}}},
+         "receivers.b.share: localhost:5 is taken by the share of receiver a"),
+        ({"receivers": {"a": {"host": "x", "share": "10.0.0.1:5"}, "b": {"host": "y", "share": "0.0.0.0:5"}}},
+         "receivers.b.share: 0.0.0.0:5 is taken"),
         ({"zones": {"a": {"player": "Den"}, "b": {"player": "DEN"}}, **HOUSE}, "DEN is in zone a already"),
         ({"zones": {"a": {"receiver": "denon", "inputs": {"a\nb": "TV"}}}, **HOUSE}, "is not a name to show"),
         ({"zones": {"a": {"receiver": "denon", "inputs": {"": "TV"}}}, **HOUSE}, "is not a name to show"),
@@ -520,6 +538,33 @@ def test_hosts(tmp_path: Path, host: str) -> None:
     assert config.mqtt.host == config.receivers["a"].host == host
     assert config.heos is not None
     assert config.heos.host == host
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown", "at"),
+    [
+        (2323, "127.0.0.1:2323", ("127.0.0.1", 2323)),
+        ("192.168.1.10:23", "192.168.1.10:23", ("192.168.1.10", 23)),
+        ("0.0.0.0:02323", "0.0.0.0:2323", ("0.0.0.0", 2323)),
+        ("[::1]:2323", "[::1]:2323", ("::1", 2323)),
+        (None, None, None),
+    ],
+)
+def test_where_a_session_is_shared(
+    tmp_path: Path, typed: int | str | None, shown: str | None, at: tuple[str, int] | None
+) -> None:
+    config = _load(tmp_path, {"receivers": {"a": {"host": "10.0.0.9", "share": typed}}}).config
+    assert config.receivers["a"].share_at == at
+    assert masked(config)["receivers"]["a"]["share"] == shown  # type: ignore[index,call-overload]
+    changed = {"receivers": {"a": {"host": "10.0.0.9"}}}
+    again = _load(tmp_path, changed, SUGARTALK_RECEIVERS__A__SHARE=shown or "").config
+    assert again.receivers["a"] == config.receivers["a"]
+
+
+def test_two_sessions_may_be_shared_on_one_port_of_two_addresses(tmp_path: Path) -> None:
+    receivers = {"a": {"host": "10.0.0.9", "share": 2323}, "b": {"host": "b", "share": "127.0.0.2:2323"}}
+    config = _load(tmp_path, {"receivers": receivers}).config
+    assert [one.share for one in config.receivers.values()] == ["127.0.0.1:2323", "127.0.0.2:2323"]
 
 
 def test_brackets_are_for_urls(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from sugartalkd.command import TOGGLE, SetMany, SetSetting
 from sugartalkd.errors import BadPayload, OutOfRange, SugartalkError, UnknownAction
+from sugartalkd.merge import ZoneState
 from sugartalkd.model import (
     Capability,
     Input,
@@ -21,7 +22,6 @@ from sugartalkd.model import (
     SettingValue,
     Zone,
     ZoneId,
-    ZoneState,
 )
 from sugartalkd.mqtt.router import address
 from sugartalkd.state import now

@@ -18,6 +18,7 @@ from sugartalkd.state import now
 
 if TYPE_CHECKING:
     from sugartalkd.denon.protocol import Change
+    from sugartalkd.denon.share import Share
     from sugartalkd.state import LinkBook
 
 _log = get_logger(__name__)
@@ -75,11 +76,13 @@ class Link:
         pacing: float,
         idle: float,
         probe: float,
+        share: Share | None = None,
     ) -> None:
         self.name = f"{host}:{port}"
         self._host, self._port = host, port
         self._book = book
         self._tenant = tenant
+        self._share = share
         self._pacing, self._idle, self._probe = pacing, idle, probe
         self._session: Session | None = None
         self._last_error: str | None = None
@@ -94,7 +97,15 @@ class Link:
         return self._session
 
     async def run(self) -> None:
-        """Connect, serve, and connect again, until cancelled."""
+        """Connect, serve, and connect again, until cancelled; what shares the session lives as long."""
+        if self._share is None:
+            await self._keep()
+            return
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._share.run(), name=f"{self.name} share")
+            group.create_task(self._keep(), name=f"{self.name} link")
+
+    async def _keep(self) -> None:
         loop = asyncio.get_running_loop()
         retry = Retry(SHORTEST_PAUSE, loop.time())
         self._turned_away = 0
@@ -159,13 +170,15 @@ class Link:
             async with asyncio.TaskGroup() as group:
                 session = Session(
                     self.name, streams, group, self._tenant.heard,
-                    pacing=self._pacing, idle=self._idle, probe=self._probe,
+                    pacing=self._pacing, idle=self._idle, probe=self._probe, guests=self._share,
                 )  # fmt: skip
                 session.start(session.read(), "reader")
                 session.start(session.write(), "writer")
                 await session.greet()
                 answered = True
                 session.start(session.watch(self._book.latency), "watchdog")
+                if self._share is not None:
+                    self._share.opened(session)
                 await self._tenant.opened(session)
                 self._session, self._last_error, self._turned_away = session, None, 0
                 online_at = loop.time()
@@ -176,6 +189,8 @@ class Link:
             [ended] = [one for one in endings.exceptions if isinstance(one, Ended)][:1]
         finally:
             self._session = None
+            if self._share is not None:
+                self._share.closed()
             if session is not None:
                 session.end(str(ended))
             self._tenant.closed(f"{self.name} {ended}")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, cast
 
+from sugartalkd import state_file
 from sugartalkd.denon import settings
 from sugartalkd.log import get_logger
 from sugartalkd.model import ReceiverFacts, ReceiverId
@@ -63,7 +63,7 @@ def _load(path: Path) -> dict[ReceiverId, tuple[str, ReceiverFacts]]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:
-        _log.warning("what was learned of receivers cannot be read", file=str(path), error=str(error))
+        state_file.set_aside(path, str(error))
         return {}
     learned: dict[ReceiverId, tuple[str, ReceiverFacts]] = {}
     for receiver, one in found.items() if isinstance(found, dict) else ():
@@ -86,7 +86,6 @@ def _load(path: Path) -> dict[ReceiverId, tuple[str, ReceiverFacts]]:
 
 
 def _save(path: Path, learned: Mapping[ReceiverId, tuple[str, ReceiverFacts]]) -> None:
-    """Written beside and renamed into place: a power cut leaves the old facts or the new ones."""
     content = {
         receiver: {
             "host": host,
@@ -99,13 +98,7 @@ def _save(path: Path, learned: Mapping[ReceiverId, tuple[str, ReceiverFacts]]) -
         for receiver, (host, facts) in learned.items()
     }
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        beside = path.with_suffix(".new")
-        with beside.open("w") as file:
-            json.dump(content, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        state_file.replace(path, json.dumps(content, indent=1))
     except OSError as error:
         _log.error(
             "what was learned of receivers cannot be written; it will be asked again after a restart",

@@ -32,6 +32,7 @@ from sugartalkd.denon.protocol import (
     subject_of,
 )
 from sugartalkd.denon.settings import SettingChange
+from sugartalkd.denon.share import Share
 from sugartalkd.errors import BadPayload, TimedOut, Unsupported
 from sugartalkd.model import ReceiverZone, receiver_link
 from sugartalkd.state import LinkBook
@@ -76,6 +77,7 @@ class DenonReceiver:
         confirm_after: float = 1.0,
         idle: float = 20.0,
         probe: float = 5.0,
+        share: tuple[str, int] | None = None,
         settings_known: Iterable[str] = (),
         on_settings: Callable[[ReceiverId, tuple[str, ...]], None] = _nobody,
         poll_media: Callable[[ReceiverZone], bool] = lambda _zone: True,
@@ -105,7 +107,8 @@ class DenonReceiver:
         self._on_identity = on_identity
         self._identity: Identity | None = None
         book = LinkBook(store, receiver_link(receiver), host)
-        self._link = Link(host, port, book, self, pacing=pacing, idle=idle, probe=probe)
+        shared = None if share is None else Share(f"{host}:{port}", *share)
+        self._link = Link(host, port, book, self, pacing=pacing, idle=idle, probe=probe, share=shared)
         self._read_through = False
         self._stale: set[ReceiverZone] = set()
         """Zones to be read again."""

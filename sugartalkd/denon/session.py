@@ -6,9 +6,19 @@ import asyncio
 from collections import deque
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
-from sugartalkd.denon.protocol import Change, Lines, Question, Subject, UnitPower, parse, question, subject_of
+from sugartalkd.denon.protocol import (
+    Change,
+    Lines,
+    Question,
+    SoundMode,
+    Subject,
+    UnitPower,
+    parse,
+    question,
+    subject_of,
+)
 from sugartalkd.errors import ReceiverOffline, Superseded
 from sugartalkd.log import get_logger
 
@@ -22,6 +32,19 @@ FIRST_ANSWER_LIMIT: Final = 5.0
 SLOW_ANSWER: Final = 2.5
 """Seconds that no question waits longer, however slow the receiver was before."""
 READ_SIZE: Final = 65_536
+
+
+class Guests(Protocol):
+    """Others who live on the session too: they hear every byte, and send when nothing of ours waits."""
+
+    @property
+    def ready(self) -> bool: ...
+
+    def take(self) -> str | None:
+        """The next line to send, without CR."""
+        ...
+
+    def heard(self, data: bytes) -> None: ...
 
 
 class Ended(Exception):
@@ -53,7 +76,7 @@ class _Asked:
 
 
 class Session:
-    """One open connection. Commands go before questions; nothing is written faster than the pace."""
+    """One open connection. Commands go before questions, both before what guests send; all keep the pace."""
 
     def __init__(
         self,
@@ -65,6 +88,7 @@ class Session:
         pacing: float,
         idle: float,
         probe: float,
+        guests: Guests | None = None,
     ) -> None:
         self.name = name
         self.latency = 0.0
@@ -72,6 +96,7 @@ class Session:
         self._reader, self._writer = streams
         self._group = group
         self._heard = heard
+        self._guests = guests
         self._pacing, self._idle, self._probe = pacing, idle, probe
         self._loop = asyncio.get_running_loop()
         self._commands: deque[_Command] = deque()
@@ -84,6 +109,10 @@ class Session:
         self._heard_at = self._loop.time()
         self._over: str | None = None
         """How the session ended."""
+        self._mode: Change | None = None
+        """The sound mode that was heard last."""
+        self._mode_asked_at: float | None = None
+        """When a guest asked for it, until it is answered."""
 
     # -- for the tenant --------------------------------------------------------------------------------
 
@@ -149,6 +178,10 @@ class Session:
             self._asked = [one for one in self._asked if not one.answer.done()]
         return answers
 
+    def wake(self) -> None:
+        """Look again for something to write."""
+        self._filled.set()
+
     # -- for the link ----------------------------------------------------------------------------------
 
     async def greet(self) -> None:
@@ -167,6 +200,8 @@ class Session:
             if not data:
                 raise Ended("closed the connection")
             self._heard_at = self._loop.time()
+            if self._guests is not None:
+                self._guests.heard(data)
             for line in lines.feed(data):
                 for listener in tuple(self._listeners):
                     listener(line)
@@ -179,7 +214,8 @@ class Session:
     async def write(self) -> None:
         """Write what waits, one line per pace; ends with `Ended`."""
         while True:
-            if not (self._commands or self._waiting):
+            guest = self._guests is not None and self._guests.ready
+            if not (self._commands or self._waiting or guest):
                 self._filled.clear()
                 await self._filled.wait()
             elif (pause := self._free_at - self._loop.time()) > 0:
@@ -231,7 +267,8 @@ class Session:
         return answer
 
     def _take(self, change: Change) -> None:
-        self._heard(self, change)
+        if not self._is_guests_echo(change):
+            self._heard(self, change)
         subject = subject_of(change)
         for one in self._asked:
             if one.question.subject == subject and not one.answer.done():
@@ -242,6 +279,14 @@ class Session:
                 power = subject.kind is UnitPower
                 self.latency = took if power else min(self.latency, max(took, self.latency / 2))
         self._asked = [one for one in self._asked if not one.answer.done()]
+
+    def _is_guests_echo(self, change: Change) -> bool:
+        """Whether this only tells a guest what is known; to us a repeated mode says that a command took."""
+        if not isinstance(change, SoundMode):
+            return False
+        asked_at, self._mode_asked_at = self._mode_asked_at, None
+        before, self._mode = self._mode, change
+        return asked_at is not None and change == before and self._loop.time() - asked_at < SLOW_ANSWER
 
     def _write_next(self) -> None:
         while self._commands:
@@ -254,6 +299,7 @@ class Session:
         # Several may wait for the same answer, and `Z2?` is answered by several lines: it goes out once.
         self._waiting = [one for one in self._waiting if not one.written.done()]
         if not self._waiting:
+            self._write_guests()
             return
         text = self._waiting[0].question.text
         due = [one for one in self._waiting if one.question.text == text]
@@ -263,6 +309,13 @@ class Session:
             one.written_at = self._loop.time()
             one.written.set_result(None)
         self._asked += due
+
+    def _write_guests(self) -> None:
+        line = None if self._guests is None else self._guests.take()
+        if line is not None:
+            self._put(line)
+            if line == question(SoundMode).text:
+                self._mode_asked_at = self._loop.time()
 
     def _put(self, line: str) -> None:
         # CR alone: the LF of a CRLF corrupts the next command (k3erg/marantz-denon-telnet#2).

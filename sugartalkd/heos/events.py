@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from pyheos import CommandError, CommandFailedError, ConnectionState, HeosOptions, HeosPlayer, const
 from pyheos import command as words
 from pyheos.message import HeosCommand
 
-from sugartalkd.heos.connection import UNREADABLE, Quiet, has_ended
+from sugartalkd.heos.connection import UNREADABLE, Quiet, has_ended, let_go
 from sugartalkd.heos.known import MEDIA_READING
 from sugartalkd.log import get_logger
 
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from pyheos.message import HeosMessage
 
+    from sugartalkd.heos.groups import Groups
     from sugartalkd.heos.known import Known
+    from sugartalkd.heos.queue import Queues
 
 _log = get_logger(__name__)
 
@@ -40,12 +42,17 @@ class Poisoned(Exception):
 class Follower(Protocol):
     """Who wants to know what happens."""
 
+    @property
+    def groups(self) -> Groups: ...
+    @property
+    def queues(self) -> Queues: ...
     def known_at(self, pid: int) -> Known | None: ...
     def is_silent(self, known: Known) -> bool: ...
     def fell_silent(self, known: Known) -> None: ...
     def changed(self, known: Known) -> None: ...
     def reported(self, known: Known, error: str) -> None: ...
     def account_changed(self, name: str | None) -> None: ...
+    def sources_changed(self) -> None: ...
 
 
 class Events(Quiet):
@@ -64,6 +71,9 @@ class Events(Quiet):
         self.stale = False
         """The players are others than those listed."""
         self._reading: set[Known] = set()
+        connection = cast("Any", self._connection)
+        self._debounce = connection._debounce_on_event  # noqa: SLF001
+        connection._debounce_on_event = self._take_event  # noqa: SLF001
 
     async def _on_disconnected(self, from_error: bool) -> None:
         await super()._on_disconnected(from_error)
@@ -106,6 +116,7 @@ class Events(Quiet):
             began = time.monotonic()
             try:
                 await self.heart_beat()
+                let_go()
             except CommandFailedError as error:
                 if has_ended(error):
                     break
@@ -129,6 +140,8 @@ class Events(Quiet):
             if event.command == const.EVENT_PLAYER_NOW_PLAYING_CHANGED:
                 known.media_announced()
                 await self._read_media(known)
+            elif event.command == const.EVENT_PLAYER_QUEUE_CHANGED:
+                self._follower.queues.ask(known)
             elif event.command == const.EVENT_PLAYER_PLAYBACK_ERROR:
                 self._follower.reported(known, event.get_message_value(words.ATTR_ERROR))
             elif known.hear(known.player, event):
@@ -139,15 +152,28 @@ class Events(Quiet):
         except UNREADABLE as error:
             _log.warning("an event cannot be read", heos_event=event.command, error=repr(error))
 
+    def _take_event(self, event: HeosMessage) -> None:
+        """Pyheos holds a change of groups back for 1 s, longer than a burst of them lasts."""
+        if event.command == const.EVENT_GROUPS_CHANGED:
+            self._follower.groups.ask()
+        else:
+            self._debounce(event)
+
     async def _on_event_heos(self, event: HeosMessage) -> None:
         if event.command == const.EVENT_USER_CHANGED:
             self._follower.account_changed(event.message.get(words.ATTR_USER_NAME))
-        elif event.command in {const.EVENT_PLAYERS_CHANGED, const.EVENT_GROUPS_CHANGED}:
+        elif event.command == const.EVENT_SOURCES_CHANGED:
+            self._follower.sources_changed()
+        elif event.command == const.EVENT_PLAYERS_CHANGED:
             self.stale = True
             self.over.set()
 
     async def _on_event_group(self, event: HeosMessage) -> None:
-        """Groups are not followed yet."""
+        try:
+            gid = event.get_message_value_int(words.ATTR_GROUP_ID)
+            self._follower.groups.volume_told(gid, event.get_message_value_int(words.ATTR_LEVEL))
+        except UNREADABLE as error:
+            _log.warning("an event cannot be read", heos_event=event.command, error=repr(error))
 
     # -- inside --------------------------------------------------------------------------------------
 
@@ -195,6 +221,7 @@ async def patiently(question: Callable[[], Awaitable[object]]) -> None:
     for number in range(BUSY_TRIES):
         try:
             await question()
+            let_go()
         except CommandFailedError as error:
             if has_ended(error):
                 raise CommandError(error.command, "the connection was closed") from None

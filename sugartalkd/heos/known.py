@@ -13,6 +13,7 @@ from pyheos import Heos, HeosPlayer, PlayState, RepeatType, const
 from pyheos import command as words
 
 from sugartalkd.heos import translate
+from sugartalkd.heos.media import of_playing
 from sugartalkd.heos.translate import URL_STREAM, Timeline
 from sugartalkd.model import PlayerState
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from pyheos.message import HeosMessage
 
-    from sugartalkd.model import FoundPlayer, Track
+    from sugartalkd.model import FoundPlayer, PlayerGroup, Queue, Track
 
 MODE_HOLDS: Final = 1.0
 """Seconds for which a play mode just sent counts as the present one: its events may come later."""
@@ -107,6 +108,15 @@ class Known:
     """What is known of it on the present connection."""
     read: bool = False
     """Whether it has been asked for everything: only then it is shown."""
+    group: PlayerGroup | None = None
+    """The group it is in, and of that group, if it leads it, the volume 0…100."""
+    group_volume: float | None = None
+    queue: Queue | None = None
+    """Its own queue, as it was read last."""
+    queue_stale: bool = False
+    """Whether it has changed since."""
+    _doubted: set[Value] = field(default_factory=set[Value])
+    """What has to be asked again, and stands meanwhile."""
     _timeline: Timeline = field(default_factory=Timeline)
     _events: Counter[Value] = field(default_factory=Counter[Value])
     """How often an event has told each value: a reply that an event overtook is old."""
@@ -131,6 +141,7 @@ class Known:
     def leave(self) -> None:
         """The system does not list it, or is gone itself."""
         self.player = None
+        self.group = self.group_volume = self.queue = None
         self.forget()
 
     def forget(self) -> None:
@@ -141,7 +152,12 @@ class Known:
     @property
     def missing(self) -> list[Reading]:
         """What has to be asked still."""
-        return [reading for reading in READINGS if not self.heard.issuperset(reading.values)]
+        sure = self.heard - self._doubted
+        return [reading for reading in READINGS if not sure.issuperset(reading.values)]
+
+    def doubt(self) -> None:
+        """It follows another leader, or none: no event need tell what it does now (heos.md 5)."""
+        self._doubted |= self.heard - {Value.VOLUME, Value.MUTE}
 
     async def ask(self, reading: Reading, heos: Heos) -> None:
         """Ask one thing and keep the answer, unless an event told something newer meanwhile."""
@@ -153,6 +169,25 @@ class Known:
         if player is self.player and before == [self._events[value] for value in reading.values]:
             reading.keep(player, answer)
             self.heard.update(reading.values)
+            self._doubted.difference_update(reading.values)
+
+    async def recount(self, heos: Heos) -> None:
+        """The queue changed: what plays may have another place in it, and goes on as before.
+
+        No event need tell that; one that tells another track has been heard by now.
+        """
+        player = self.player
+        if player is None or Value.MEDIA not in self.heard:
+            return
+        before, identity = player.now_playing_media, self._identity(player)
+        await self.ask(MEDIA_READING, heos)
+        after = player.now_playing_media
+        if player is not self.player or not _same_media(before, replace(after, queue_id=before.queue_id)):
+            return
+        after.current_position, after.duration = before.current_position, before.duration
+        if self._shown_qid == before.queue_id:
+            self._shown_qid = after.queue_id
+        self._timeline.renumbered(identity, self._identity(player))
 
     def hear(self, player: HeosPlayer, event: HeosMessage) -> bool:
         """Take in what an event tells by itself; whether anything is worth showing.
@@ -193,6 +228,7 @@ class Known:
         """An event tells this value; until it is understood nothing is known."""
         self._events[value] += 1
         self.heard.discard(value)
+        self._doubted.discard(value)
 
     def media_announced(self) -> int:
         """An event says that the media is another now, not which; the number tells it from later ones."""
@@ -252,6 +288,7 @@ class Known:
         transport = self._transport(player)
         self._timeline.moved(transport, self._identity(player), time.monotonic(), datetime.now(UTC))
         self._duration = None if track is None else track.duration
+        index = self.queue_index
         return PlayerState(
             transport=transport,
             volume=float(player.volume) if Value.VOLUME in self.heard else None,
@@ -261,7 +298,18 @@ class Known:
             track=track,
             anchor=self._timeline.anchor,
             progress=self._timeline.progress,
+            group=self.group,
+            group_volume=self.group_volume,
+            queue=self.queue,
+            queue_index=index if index is None or self.queue is None or index < self.queue.length else None,
         )
+
+    @property
+    def queue_index(self) -> int | None:
+        """Which item of its queue the player says it plays, from 0; the queue may not have been read yet."""
+        if self.player is None or Value.MEDIA not in self.heard:
+            return None
+        return translate.queue_index(self.player.now_playing_media)
 
     def _transport(self, player: HeosPlayer) -> translate.Transport | None:
         return translate.transport(player.state) if Value.TRANSPORT in self.heard else None
@@ -269,6 +317,8 @@ class Known:
     def _track(self, player: HeosPlayer) -> Track | None:
         """The device's track, or what we were told to show for the URL that we started."""
         track = translate.track(player.now_playing_media)
+        if track is not None and track.source == "heos":
+            return replace(track, media_id=of_playing(player.now_playing_media))
         if track is None or self._shown is None or player.now_playing_media.song != URL_STREAM:
             return track
         return replace(self._shown, source="url", source_name=track.source_name, duration=track.duration)

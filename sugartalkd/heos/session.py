@@ -11,24 +11,38 @@ from typing import TYPE_CHECKING, Final
 from pyheos import CommandError, CommandFailedError, Credentials, Heos, HeosError
 from pyheos.types import ConnectionState
 
-from sugartalkd.errors import HeosOffline, SugartalkError
+from sugartalkd.errors import HeosFailed, HeosOffline, SugartalkError
 from sugartalkd.heos import translate
-from sugartalkd.heos.connection import UNREADABLE, CommandConnection, Moved, NoReply, Unreachable, close
+from sugartalkd.heos.account import Account
+from sugartalkd.heos.browse import Browser
+from sugartalkd.heos.connection import (
+    UNREADABLE,
+    CommandConnection,
+    Moved,
+    NoReply,
+    ReadingConnection,
+    Unreachable,
+    accepts,
+    close,
+)
 from sugartalkd.heos.discovery import search
 from sugartalkd.heos.events import Events, Lost, Poisoned
+from sugartalkd.heos.groups import Groups
+from sugartalkd.heos.hosts import Hosts
 from sugartalkd.heos.known import Known
 from sugartalkd.heos.player import PlayerControl
+from sugartalkd.heos.queue import Queues
 from sugartalkd.log import get_logger
 from sugartalkd.model import HEOS_LINK, LinkWord
 from sugartalkd.retry import Retry
 from sugartalkd.state import LinkBook, ZoneReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Collection, Coroutine
 
     from pyheos import HeosPlayer
 
-    from sugartalkd.model import FoundPlayer, PlayerKey
+    from sugartalkd.model import FoundPlayer, Page, PlayerKey
     from sugartalkd.state import StateStore
 
 _log = get_logger(__name__)
@@ -37,6 +51,8 @@ PORT: Final = 1255
 SETUP_LIMIT: Final = 8.0
 """Seconds from connecting to the list of players."""
 SHORTEST_PAUSE: Final = 0.3
+OTHER_LIMIT: Final = 0.5
+"""Seconds in which another device has to accept a connection: the configured one may be back by now."""
 RELOADS: Final = (3.0, 10.0, 60.0)
 """Seconds until players are asked again that did not tell everything; the last one repeats."""
 PROBE: Final = 5.0
@@ -49,7 +65,8 @@ class HeosSession:
     """One HEOS system, reached through any of its devices; `run` keeps it for as long as it runs.
 
     `host` is an address, or `auto` for SSDP. `on_players` is told every player that is present, before
-    the first state of a new one. `heartbeat` and `timeout` are seconds.
+    the first state of a new one, `on_account` that `account` is another. `heartbeat` and `timeout` are
+    seconds.
     """
 
     def __init__(
@@ -62,38 +79,99 @@ class HeosSession:
         password: str | None = None,
         heartbeat: float = 4.0,
         timeout: float = 2.0,
+        on_account: Callable[[], None] = lambda: None,
     ) -> None:
         self._wished = host
         self._store = store
         self._on_players = on_players
-        self._credentials = Credentials(username, password) if username and password else None
+        self._on_account = on_account
+        self._account = Account(
+            Credentials(username, password) if username and password else None,
+            self.own_connection,
+            self._account_is_another,
+        )
+        self.browser = Browser(self)
         self._heartbeat = heartbeat
         self._timeout = timeout
         self._book = LinkBook(store, HEOS_LINK, None if host == "auto" else host)
         self._host: str | None = None
         """The address that was used last."""
+        self._found: str | None = None
+        """The address that SSDP told last."""
+        self._hosts = Hosts()
         self._events: Events | None = None
         self._commands: CommandConnection | None = None
+        self._reading: ReadingConnection | None = None
         self._spare: dict[PlayerKey, CommandConnection] = {}
         """A connection of its own for each player that does not answer."""
         self._known: dict[PlayerKey, Known] = {}
         self._by_pid: dict[int, Known] = {}
         self._told: tuple[FoundPlayer, ...] = ()
+        self.groups = Groups(self, timeout)
+        self.queues = Queues(self)
         self._beside: set[asyncio.Task[None]] = set()
         self._closing: set[asyncio.Task[None]] = set()
         self._retry = Retry(SHORTEST_PAUSE, time.monotonic())
-        self.account: str | None = None
-        """The signed-in HEOS account, `signed_out`, or `None` while unknown."""
+        self._restoring: asyncio.Task[None] | None = None
+        """Signs in again."""
 
     # -- for the daemon ------------------------------------------------------------------------------
 
     def player(self, key: PlayerKey) -> PlayerControl:
         return PlayerControl(self, key)
 
+    @property
+    def account(self) -> str | None:
+        """The signed-in HEOS account, `signed_out`, or `None` while unknown."""
+        return self._account.name
+
+    async def sources(self) -> Page:
+        """See Browser, as for the four below."""
+        return await self.browser.sources()
+
+    async def browse(self, source: str | int | None, container: str | None, limit: int, offset: int) -> Page:
+        return await self.browser.browse(source, container, limit, offset)
+
+    async def search(
+        self, source: str | int, query: str, criteria: str | int | None, limit: int, offset: int
+    ) -> Page:
+        return await self.browser.search(source, query, criteria, limit, offset)
+
+    async def favorites(self, limit: int, offset: int) -> Page:
+        return await self.browser.favorites(limit, offset)
+
+    async def playlists(self, limit: int, offset: int) -> Page:
+        return await self.browser.playlists(limit, offset)
+
+    async def sign_in(self, username: str, password: str) -> None:
+        """Instead of the configured account, for as long as the daemon runs. See Account."""
+        self._check_online()
+        await self._account.sign_in(username, password)
+
+    async def sign_out(self) -> None:
+        """Also forget with what to sign in again. See Account."""
+        self._check_online()
+        await self._account.sign_out()
+
+    async def reboot(self) -> None:
+        """Restart the device that the session is with. Raises HeosFailed or HeosOffline."""
+        self._check_online()
+        connection = self.own_connection()
+        try:
+            await connection.call(lambda heos: heos.reboot())
+        except CommandFailedError as error:
+            raise HeosFailed(f"the HEOS device refused to restart: {error}") from None
+        except (NoReply, Unreachable, Moved) as error:
+            raise HeosOffline(f"the HEOS device could not be told to restart: {error}") from None
+        finally:
+            connection.close()
+
     async def run(self) -> None:
         """Connect, follow, and connect again, without end."""
         self._retry = Retry(SHORTEST_PAUSE, time.monotonic())
         self._aside(self._probe_silent(), "heos silent players")
+        self._aside(self.groups.run(), "heos groups")
+        self._aside(self.queues.run(), "heos queues")
         try:
             while True:
                 await self._session()
@@ -108,8 +186,7 @@ class HeosSession:
 
     def present(self, key: PlayerKey) -> tuple[Known, HeosPlayer]:
         """A player that can be told something now. Raises HeosOffline."""
-        if self._book.word is not LinkWord.ONLINE:
-            raise HeosOffline(f"the HEOS system is {self._book.word.value}; the command was not sent")
+        self._check_online()
         known = self._known.get(key)
         if known is None or known.player is None:
             raise HeosOffline("the HEOS system does not know this player at the moment")
@@ -121,11 +198,28 @@ class HeosSession:
             raise HeosOffline("the HEOS system is not connected")
         return self._spare.get(key, self._commands)
 
-    def own_connection(self) -> CommandConnection:
-        """A connection for one command that may take long; whoever asks for it closes it."""
+    def own_connection(self, timeout: float | None = None) -> CommandConnection:
+        """A connection for what may take long, or fail by itself; whoever asks for it closes it."""
         if self._host is None:
             raise HeosOffline("the HEOS system is not connected")
-        return CommandConnection(self._host, SLOW, self._discard)
+        return CommandConnection(self._host, timeout or SLOW, self._discard)
+
+    def browse_connection(self) -> CommandConnection:
+        """The connection for browsing, searching and reading queues: in order, 29 s each, Busy when full.
+
+        Raises HeosOffline. What it raises itself while the system is lost is Moved or NoReply.
+        """
+        self._check_online()
+        if self._reading is None:
+            self._reading = ReadingConnection(self._host or "", self._discard)
+        return self._reading
+
+    async def account_settled(self) -> None:
+        await self._account.settled()
+
+    def _check_online(self) -> None:
+        if self._book.word is not LinkWord.ONLINE:
+            raise HeosOffline(f"the HEOS system is {self._book.word.value}; the command was not sent")
 
     def answered(self, key: PlayerKey) -> None:
         if (spare := self._spare.pop(key, None)) is not None:
@@ -133,6 +227,8 @@ class HeosSession:
             known = self._known.get(key)
             if known is not None and known.missing:
                 self.reload()
+            if known is not None:
+                self.queues.ask(known)
 
     def no_reply(self, key: PlayerKey) -> None:
         if key not in self._spare and self._host is not None:
@@ -148,6 +244,27 @@ class HeosSession:
         """Show what is known of a player, once it has been asked for everything."""
         if known.read and self._by_pid.get(known.found.pid) is known:
             self._store.put_player(known.found.key, known.state())
+            self.queues.look(known)
+
+    def reread(self, key: PlayerKey) -> None:
+        """Read again what is not asked of a player itself: its group and its queue."""
+        self.groups.ask()
+        if (known := self._known.get(key)) is not None and known.player is not None:
+            self.queues.ask(known)
+
+    # -- for groups and queues -----------------------------------------------------------------------
+
+    def listed(self) -> Collection[Known]:
+        return self._by_pid.values()
+
+    def regrouped(self, known: Known) -> None:
+        """It follows somebody else now: what it plays is asked again."""
+        known.doubt()
+        known.queue = None
+        self.reload()
+
+    def grouping_heard(self, *, heard: bool) -> None:
+        self._store.put_grouping(heard=heard)
 
     # -- for the event connection --------------------------------------------------------------------
 
@@ -165,7 +282,14 @@ class HeosSession:
         self._store.report(known.found.key, ZoneReport("playback_error", text))
 
     def account_changed(self, name: str | None) -> None:
-        self.account = name or "signed_out"
+        self._account.heard(name)
+
+    def sources_changed(self) -> None:
+        self.browser.forget()
+
+    def _account_is_another(self) -> None:
+        self.browser.forget()
+        self._on_account()
 
     # -- one session ---------------------------------------------------------------------------------
 
@@ -174,9 +298,9 @@ class HeosSession:
         self._book.connecting()
         online_at: float | None = None
         try:
-            host = await self._find()
-            events = await self._open(host)
+            events = await self._reach()
             online_at = time.monotonic()
+            self._ask_beside()
             await self._read_all(events)
             self._book.read_through()
             await self._follow(events)
@@ -189,15 +313,36 @@ class HeosSession:
         except (Lost, HeosError, OSError, TimeoutError, *UNREADABLE) as error:
             await self._lost(_reason(error, self._host or self._wished), online_at)
 
+    async def _reach(self) -> Events:
+        """Connect to the device that is configured or was found, else to another one of its system."""
+        # While another connection is replaced, the device behind it is the one that answers.
+        host = self._host if self._events is not None and self._host else await self._find()
+        try:
+            return await self._open(host)
+        except (Lost, HeosError, OSError, TimeoutError, *UNREADABLE):
+            other = self._hosts.next_besides(host)
+            if other is None or self._events is not None:
+                raise
+            try:
+                await accepts(other, OTHER_LIMIT)
+                events = await self._open(other)
+            except (Lost, HeosError, OSError, TimeoutError, *UNREADABLE) as error:
+                _log.info("another HEOS device does not answer either", host=other, error=str(error))
+                self._host = host
+                self._book.connecting(host)
+            else:
+                _log.warning("the HEOS system is reached through another device", host=other, instead_of=host)
+                return events
+            raise  # why people's own device does not answer is what they want to know
+
     async def _find(self) -> str:
         if self._wished != "auto":
             return self._wished
-        if self._host is not None and self._book.word is not LinkWord.OFFLINE:
-            return self._host
-        found = await search() or self._host
-        if found is None:
+        if self._found is None or self._book.word is LinkWord.OFFLINE:
+            self._found = await search() or self._found
+        if self._found is None:
             raise Lost("no HEOS device answered on this network; set heos.host to the address of one")
-        return found
+        return self._found
 
     async def _open(self, host: str) -> Events:
         """Connect, and know who is there: from here on commands can be sent."""
@@ -218,32 +363,14 @@ class HeosSession:
         self._events = events
         if self._commands is None:
             self._commands = CommandConnection(host, self._timeout, self._discard)
-            self._aside(self._sign_in(host), "heos account")
+            self._restoring = self._aside(self._account.restore(), "heos account")
         self._take_players(players)
         self._book.online(latency, read_through=False)
         return events
 
-    async def _sign_in(self, host: str) -> None:
-        """The account is a courtesy: whatever goes wrong with it, the house goes on."""
-        connection = CommandConnection(host, SLOW, self._discard)
-        credentials = self._credentials
-
-        async def ask(heos: Heos) -> str | None:
-            if credentials is None:
-                return await heos.check_account()
-            return await heos.sign_in(credentials.username, credentials.password)
-
-        try:
-            self.account = await connection.call(ask) or "signed_out"
-        except (CommandFailedError, NoReply, Unreachable, SugartalkError) as error:
-            self.account = "signed_out"
-            if credentials is not None:
-                _log.warning("the HEOS account is not signed in", error=str(error))
-        finally:
-            connection.close()
-
     async def _read_all(self, events: Events) -> None:
-        for known in list(self._by_pid.values()):
+        # Members last: until their leaders are heard there is nothing to show of them but the volume.
+        for known in sorted(self._by_pid.values(), key=_follows):
             if self.is_silent(known):
                 self._store.put_player(known.found.key, None)
             elif known.missing:
@@ -314,13 +441,20 @@ class HeosSession:
             known.take(found, player)
             self._by_pid[found.pid] = known
         told = tuple(known.found for known in self._by_pid.values())
+        self._hosts.learn(told, self._host or "")
         if told != self._told:
             self._told = told
             self._on_players(told)
+            self._ask_beside()
         for known in self._known.values():
             if self._by_pid.get(known.found.pid) is not known:
                 known.leave()
                 self._store.put_player(known.found.key, None)
+
+    def _ask_beside(self) -> None:
+        """Ask what is read beside the event connection: changes may have been missed, pids are others."""
+        self.groups.ask(at_once=True)
+        self.queues.renew()
 
     async def _probe_silent(self) -> None:
         """Ask players that do not answer again, so that they come back without anybody's command."""
@@ -348,32 +482,46 @@ class HeosSession:
             self._discard(self._events)
             self._events = None
         self._close_commands()
-        self.account = None
+        self.groups.leave()
+        if self._restoring is not None:
+            self._restoring.cancel()
+        self._account.lost()
+        self.browser.forget()
+        self.queues.leave()
         self._by_pid.clear()
         for known in self._known.values():
             known.leave()
             self._store.put_player(known.found.key, None)
 
     def _close_commands(self) -> None:
-        for connection in (self._commands, *self._spare.values()):
+        for connection in (self._commands, self._reading, *self._spare.values()):
             if connection is not None:
                 connection.close()
-        self._commands = None
+        self._commands = self._reading = None
         self._spare.clear()
 
     def _discard(self, heos: Heos) -> None:
         """Close a connection without waiting for it; `run` waits at its end."""
         self._own(close(heos), "heos close", self._closing)
 
-    def _aside(self, work: Coroutine[None, None, None], name: str) -> None:
+    def _aside(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
         """Run something beside the session; `run` ends it."""
-        self._own(work, name, self._beside)
+        return self._own(work, name, self._beside)
 
     @staticmethod
-    def _own(work: Coroutine[None, None, None], name: str, owner: set[asyncio.Task[None]]) -> None:
+    def _own(
+        work: Coroutine[None, None, None], name: str, owner: set[asyncio.Task[None]]
+    ) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work, name=name)
         owner.add(task)
         task.add_done_callback(owner.discard)
+        return task
+
+
+def _follows(known: Known) -> bool:
+    """Whether the list of players says that it is led by another one."""
+    player = known.player
+    return player is not None and player.group_id not in {None, player.player_id}
 
 
 def _reason(error: BaseException, host: str) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from pyheos import PlayState, RepeatType
+from pyheos import MediaType, PlayState, RepeatType
+from pyheos import command as words
 
-from sugartalkd.model import FoundPlayer, PlayerKey, Position, Repeat, Track, Transport
+from sugartalkd.model import FoundPlayer, PlayerKey, Position, QueueItem, Repeat, Track, Transport
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,6 +24,8 @@ SAMPLE: Final = 10.0
 """Seconds between two published positions while playing."""
 
 _AUX_INPUTS: Final = 1027
+_NOT_QUEUED: Final = {0, 4, _AUX_INPUTS}
+"""Connect streams and Spotify are queued elsewhere, inputs nowhere."""
 _SOURCES: Final = {
     0: "Connect", 1: "Pandora", 2: "Rhapsody", 3: "TuneIn", 4: "Spotify", 5: "Deezer", 6: "Napster",
     7: "iHeartRadio", 8: "SiriusXM", 9: "SoundCloud", 10: "Tidal", 13: "Amazon Music", 15: "Mood Mix",
@@ -45,8 +48,17 @@ def text(given: str | None) -> str | None:
     """A device's text: exactly three escapes undone (heos.md 3.3), fit for a topic, empty is none."""
     if not given:
         return None
-    plain = _UNFIT.sub("", _ESCAPE.sub(lambda found: _ESCAPES[found[0]], given)).strip()
-    return plain or None
+    return _UNFIT.sub("", unescaped(given)).strip() or None
+
+
+def unescaped(given: str) -> str:
+    """A device's id as it is meant: the three escapes undone once, because pyheos will do them again."""
+    return _ESCAPE.sub(lambda found: _ESCAPES[found[0]], given)
+
+
+def unfit(given: str) -> bool:
+    """Whether a text may not go to a device: a line end in it would be a second command (heos.md 3.2)."""
+    return _UNFIT.search(given) is not None
 
 
 def transport(state: PlayState | None) -> Transport | None:
@@ -90,6 +102,81 @@ def found(player: HeosPlayer, *, twin: bool = False) -> FoundPlayer:
     return FoundPlayer(
         key, name, player.player_id, player.serial, player.model, player.version, player.ip_address
     )
+
+
+def queue_index(media: HeosNowPlayingMedia) -> int | None:
+    """Which item of the player's own queue this is, from 0; `None` for what does not come from there.
+
+    Stations, inputs and what a phone casts have a qid, too, and it says nothing (heos.md 7.3).
+    """
+    if media.type is MediaType.STATION or media.station or media.source_id in _NOT_QUEUED:
+        return None
+    if media.queue_id is None or media.queue_id < 1 or (media.song is None and media.media_id is None):
+        return None
+    return media.queue_id - 1
+
+
+def queue_items(payload: object) -> list[QueueItem]:
+    """The items of a reply, whatever they lack: each counts (heos.md 3.3). Raises TypeError for no list."""
+    if not isinstance(payload, list | None):
+        raise TypeError("a list of queue items was expected")
+    return [_queue_item(row) for row in cast("list[object]", payload or [])]
+
+
+def _queue_item(row: object) -> QueueItem:
+    given = cast("dict[str, object]", row) if isinstance(row, dict) else {}
+    song, artist, album = (
+        value if isinstance(value := given.get(name), str) else None
+        for name in (words.ATTR_SONG, words.ATTR_ARTIST, words.ATTR_ALBUM)
+    )
+    if song == URL_STREAM:
+        return QueueItem(None, song)
+    station = given.get(words.ATTR_STATION)
+    title = text(song) or (text(station) if isinstance(station, str) else None)
+    return QueueItem(None, title, text(artist), text(album))
+
+
+@dataclass(frozen=True, slots=True)
+class ListedGroup:
+    """A group as the system lists it; gid and pids are the device's own numbers."""
+
+    gid: int
+    leader: int
+    members: tuple[int, ...]
+    """The leader first."""
+
+
+def listed_groups(payload: object) -> tuple[ListedGroup, ...]:
+    """The groups of a reply; one that cannot be read is passed over, so that it costs nobody else his.
+
+    Raises TypeError for what is no list at all.
+    """
+    if not isinstance(payload, list | None):
+        raise TypeError("a list of groups was expected")
+    rows = cast("list[object]", payload or [])
+    return tuple(group for row in rows if (group := _listed_group(row)) is not None)
+
+
+def _listed_group(row: object) -> ListedGroup | None:
+    leader: int | None = None
+    others: list[int] = []
+    try:
+        given = cast("dict[str, Any]", row)
+        gid = int(given[words.ATTR_GROUP_ID])
+        for player in given[words.ATTR_PLAYERS]:
+            pid = int(player[words.ATTR_PLAYER_ID])
+            if leader is None and player.get(words.ATTR_ROLE) == words.VALUE_LEADER:
+                leader = pid
+            else:
+                others.append(pid)
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return None
+    if leader is None and gid in others:
+        leader = gid  # the gid is the leader's pid (heos.md 1.4)
+    if leader is None:
+        return None
+    members = dict.fromkeys((leader, *others))
+    return ListedGroup(gid, leader, tuple(members)) if len(members) > 1 else None
 
 
 @dataclass(slots=True)
@@ -139,6 +226,11 @@ class Timeline:
             self.progress, self._sampled = int(seconds), mono
             return True
         return False
+
+    def renumbered(self, before: object, after: object) -> None:
+        """The track that plays is the same under another name."""
+        if self._identity == before:
+            self._identity = after
 
     def _expected(self, mono: float) -> float:
         return self._seconds + (mono - self._mono if self._transport is Transport.PLAYING else 0.0)

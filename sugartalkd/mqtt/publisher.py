@@ -20,19 +20,19 @@ from sugartalkd.model import (
     ReceiverId,
     Zone,
     ZoneId,
-    ZoneState,
     receiver_link,
 )
 from sugartalkd.mqtt.broker import Connection, Outgoing
 from sugartalkd.state import now
 from sugartalkd.topics import EVENTS, STATES, SUBSCRIPTIONS, bridge
-from sugartalkd.topics.payload import encode, plain_number
-from sugartalkd.topics.zone_state import snapshot, stamp
+from sugartalkd.topics.payload import encode, plain_number, stamp
+from sugartalkd.topics.zone_state import snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
 
+    from sugartalkd.merge import ZoneState
     from sugartalkd.model import Json, Object
     from sugartalkd.state import StateStore, ZoneReport
     from sugartalkd.topics.row import AnyStateRow

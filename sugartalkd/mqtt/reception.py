@@ -16,20 +16,22 @@ from sugartalkd.errors import (
     Superseded,
     UnknownZone,
 )
-from sugartalkd.inbox import START_LIMIT, Outcome
+from sugartalkd.inbox import START_LIMIT
 from sugartalkd.log import get_logger
 from sugartalkd.model import ZoneId
 from sugartalkd.mqtt.broker import Outgoing, Received
 from sugartalkd.mqtt.router import RequestAddress, ZoneAddress, address, overlapping, usable_response_topic
+from sugartalkd.outcome import Outcome
 from sugartalkd.state import now
 from sugartalkd.topics import bridge, payload
-from sugartalkd.topics.zone_state import stamp
+from sugartalkd.topics.payload import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sugartalkd.inbox import Answer, Inbox
+    from sugartalkd.inbox import Inbox
     from sugartalkd.model import Json, Object
+    from sugartalkd.outcome import Answer
 
 _log = get_logger(__name__)
 

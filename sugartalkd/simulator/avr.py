@@ -17,11 +17,14 @@ from sugartalkd.simulator.avr_faults import AvrFaults
 from sugartalkd.simulator.avr_receiver import AvrState, Frames, Receiver, StandbyAnswers
 from sugartalkd.simulator.avr_wire import CHANNELS, MODELS, SOUND_MODES, VOLUME_TOP, Framing, is_question
 from sugartalkd.simulator.console import Console
+from sugartalkd.simulator.replay import say_again
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from types import TracebackType
     from typing import Self
+
+    from sugartalkd.simulator.replay import AvrReplay
 
 __all__ = ["AvrFaults", "AvrSimulator", "AvrState", "Received", "SlotPolicy", "StandbyAnswers", "serve"]
 
@@ -63,6 +66,8 @@ class AvrSimulator:
     `ZM`. `speakers` are those that have a level; `old_words` and `marantz` change a few words of the wire.
     With `any_line_end` commands may also end with LF or CR LF, and whoever sends LF gets CR LF: for
     people, receivers do no such thing. `on_activity` is told `"received"` or `"sent"`, and the frame.
+    With `replay` it answers as the recorded receiver did, and only that; what that one said unasked comes to
+    each client once, with `replay_unasked_again` over and over.
 
     Raises ValueError for numbers out of range.
     """
@@ -85,6 +90,8 @@ class AvrSimulator:
         marantz: bool = False,
         any_line_end: bool = False,
         on_activity: Callable[[str, str], None] | None = None,
+        replay: AvrReplay | None = None,
+        replay_unasked_again: bool = False,
     ) -> None:
         if zones not in MODELS:
             raise ValueError(f"a simulated receiver has 1 to {max(MODELS)} zones, not {zones}")
@@ -113,6 +120,8 @@ class AvrSimulator:
         self._port = port
         self._any_line_end = any_line_end
         self._on_activity = on_activity
+        self._replay = replay
+        self._replay_unasked_again = replay_unasked_again
         self._chance = random.Random()  # noqa: S311 - it spaces frames, it keeps no secret
         self._mains = False
         self._server: asyncio.Server | None = None
@@ -175,7 +184,8 @@ class AvrSimulator:
     async def stop(self) -> None:
         """Close everything and wait for it; raises what went wrong inside while it ran."""
         self._mains = False
-        self._stop_listening()
+        async with self._listening:  # cancelled in the middle, start_server would leave its socket behind
+            self._stop_listening()
         connections = list(self._connections)
         for connection in connections:
             connection.abort()
@@ -298,6 +308,11 @@ class AvrSimulator:
         try:
             if self._faults.banner is not None:
                 await connection.send_raw(self._faults.banner.encode() + self._end(connection))
+            if self._replay is not None:
+                still = (lambda: connection.is_open) if self._replay_unasked_again else None
+                self._own(
+                    say_again(self._replay.unasked, self._send_line, still), "avr-replay-unasked", self._late
+                )
             framing = Framing(any_end=self._any_line_end)
             while data := await reader.read(4096):
                 connection.by_hand |= self._any_line_end and b"\n" in data
@@ -323,6 +338,10 @@ class AvrSimulator:
             return
         lost = command.startswith(tuple(self._faults.swallow)) or command in self._faults.mute_queries
         if lost or self._faults.silent:
+            return
+        if self._replay is not None:
+            answers = self._replay.answers(command)
+            self._own(say_again(answers, self._send_line), "avr-replay", self._late)
             return
         # Answers keep the order of the commands, yet do not wait for each other's delay.
         self._answered_at = max(self._answered_at, now + self._chance.uniform(*self.answer_delay))
@@ -375,6 +394,9 @@ class AvrSimulator:
         await asyncio.sleep(seconds)
         await self._send(frames)
 
+    async def _send_line(self, line: bytes) -> None:
+        await self._send([line])
+
     async def _send(self, frames: Frames) -> None:
         """Send to all clients; the lock keeps single bytes of two answers apart."""
         if not frames or self._faults.silent or not self.connections_open:
@@ -415,7 +437,7 @@ class AvrSimulator:
         task.add_done_callback(ended)
 
 
-async def serve(host: str, port: int, zones: int) -> None:
+async def serve(host: str, port: int, zones: int, replay: AvrReplay | None = None) -> None:
     """Run a receiver until cancelled, printing each frame that comes (`<`) and goes (`>`).
 
     Commands may end with CR, LF or both. Lines on standard input turn its faults on and off: see Console.
@@ -432,9 +454,16 @@ async def serve(host: str, port: int, zones: int) -> None:
         sys.stdout.flush()
 
     async with AvrSimulator(
-        host=host, port=port, zones=zones, any_line_end=True, on_activity=show
+        host=host,
+        port=port,
+        zones=zones,
+        any_line_end=True,
+        on_activity=show,
+        replay=replay,
+        replay_unasked_again=True,
     ) as simulator:
-        say(f"a receiver with {zones} zones listens on {host}:{simulator.port}")
+        what = "a recorded receiver" if replay else f"a receiver with {zones} zones"
+        say(f"{what} listens on {host}:{simulator.port}")
         faults = simulator.faults
         once = (
             faults.close_all, faults.reset_all, faults.send_garbage, faults.send_megabytes,

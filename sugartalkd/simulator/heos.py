@@ -16,12 +16,16 @@ from sugartalkd.simulator.console import Console
 from sugartalkd.simulator.heos_answers import ANSWERS
 from sugartalkd.simulator.heos_faults import HeosFaults
 from sugartalkd.simulator.heos_fetch import NotDownloaded, fetch
-from sugartalkd.simulator.heos_system import HeosSystem, SimulatedItem, SimulatedPlayer
+from sugartalkd.simulator.heos_library import SimulatedItem
+from sugartalkd.simulator.heos_system import HeosSystem, SimulatedPlayer
+from sugartalkd.simulator.replay import say_again
 from sugartalkd.simulator.ssdp import SsdpResponder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Sequence
     from typing import Self
+
+    from sugartalkd.simulator.replay import HeosReplay
 
 __all__ = ["HeosFaults", "HeosSimulator", "SimulatedItem", "SimulatedPlayer", "serve"]
 
@@ -76,6 +80,8 @@ class HeosSimulator(HeosSystem):
         fetch: bool = False,
         on_activity: Callable[[SimulatedPlayer, str], None] | None = None,
         trace: Callable[[str], None] | None = None,
+        replay: HeosReplay | None = None,
+        replay_events_again: bool = False,
     ) -> None:
         """Nothing is opened yet.
 
@@ -89,6 +95,8 @@ class HeosSimulator(HeosSystem):
             fetch: Whether a URL that starts is really got over HTTP.
             on_activity: Told play, pause, stop, now_playing, queue, volume, mute, repeat or shuffle.
             trace: Given one text per received command and per event, passwords masked.
+            replay: Answers instead of `players`, which then may be none.
+            replay_events_again: Whether its events come again and again, and not once.
         """
         super().__init__(
             players,
@@ -104,6 +112,8 @@ class HeosSimulator(HeosSystem):
         self.ledger: list[wire.Received] = []
         self.connections_total = 0
         self._trace = trace
+        self._replay = replay
+        self._replay_events_again = replay_events_again
         self._open: set[_Connection] = set()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -155,6 +165,8 @@ class HeosSimulator(HeosSystem):
         A mains cut sends neither: for that, use `faults.silent`.
         """
         await self._unplug(rst=rst)
+        if self.faults.forgets_account:
+            self.user = None
         for player in self.players.values():
             player.state, player.position_ms = "stop", 0.0
             self.item_changed(player, None)
@@ -322,12 +334,31 @@ class HeosSimulator(HeosSystem):
         if delay:
             await asyncio.sleep(delay)
         if not faults.silent and connection in self._open:
-            self._act(connection, request)
+            if self._replay is not None:
+                await self._answer_as_recorded(self._replay, connection, request)
+            else:
+                self._act(connection, request)
+
+    async def _answer_as_recorded(
+        self, replay: HeosReplay, connection: _Connection, request: wire.Request
+    ) -> None:
+        async def send(line: bytes) -> None:
+            if not self.faults.silent:
+                connection.send(line + b"\r\n")
+
+        await say_again(replay.answers(request), send)
+        if request.command == "system/register_for_change_events":
+            before = connection.registered
+            connection.registered = request.arguments.get("enable") == "on"
+            if connection.registered and not before:
+                still = (lambda: connection in self._open) if self._replay_events_again else None
+                self._own(say_again(replay.unasked, send, still))
 
     def _act(self, connection: _Connection, request: wire.Request) -> None:
         """The effect, then the reply, then the events the effect caused."""
-        if request.command == "system/reboot":
-            self.close_all()
+        if request.command == "system/reboot" and not self.faults.plans(request):
+            if not self.faults.reboot_unanswered:
+                self.close_all()
             return
         self._held = []
         try:
@@ -405,7 +436,7 @@ def _masked(line: str) -> str:
     return re.sub(r"(?<=[?&]pw=)[^&]*", "***", line)
 
 
-async def serve(host: str, port: int, names: Sequence[str]) -> None:
+async def serve(host: str, port: int, names: Sequence[str], replay: HeosReplay | None = None) -> None:
     """Simulate a player for each name until cancelled, printing a line per command and event.
 
     Lines on standard input turn its faults on and off: see Console.
@@ -416,17 +447,25 @@ async def serve(host: str, port: int, names: Sequence[str]) -> None:
     players = [
         # Real pids are signed 32-bit numbers, and stay the same.
         SimulatedPlayer(name, crc32(name.encode()) - 2**31, serial=f"SIM{number:04}", ip=host)
-        for number, name in enumerate(names, 1)
+        for number, name in enumerate(() if replay else names, 1)
     ]
     async with AsyncExitStack() as stack:
         simulator = await stack.enter_async_context(
-            HeosSimulator(players, host=host, port=port, trace=_print_line)
+            HeosSimulator(
+                players,
+                host=host,
+                port=port,
+                trace=_print_line,
+                replay=replay,
+                replay_events_again=True,
+            )
         )
         try:
             await stack.enter_async_context(SsdpResponder(host))
         except OSError as error:
             _print_line(f"heos.host: auto will not find it: no SSDP on port 1900 ({error.strerror})")
         listed = ", ".join(f"{player.name} (pid {player.pid})" for player in players)
+        listed = "a recorded system, which nothing changes" if replay else listed
         _print_line(f"HEOS simulator on {simulator.host}:{simulator.port}: {listed}")
         once = (
             simulator.faults.fail, simulator.close_all, simulator.reset_all, simulator.send_garbage,

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from sugartalkd.simulator.heos_system import (
-    AUX_INPUTS,
-    FAVOURITES,
-    LOCAL_MUSIC,
-    HeosSystem,
-    SimulatedGroup,
-    SimulatedItem,
-    SimulatedPlayer,
-    input_station,
-)
+from sugartalkd.simulator.heos_browsing import BROWSE_ANSWERS
+from sugartalkd.simulator.heos_browsing import listing as _listing
+from sugartalkd.simulator.heos_browsing import named_player as _player
+from sugartalkd.simulator.heos_browsing import page as _page
+from sugartalkd.simulator.heos_browsing import texts as _texts
 from sugartalkd.simulator.heos_wire import (
     ARGUMENTS_NOT_CORRECT,
     ID_NOT_VALID,
     INVALID_CREDENTIALS,
     NOT_AVAILABLE,
     NOT_LOGGED_IN,
-    OUT_OF_RANGE,
     Answer,
     JsonObject,
     Refusal,
@@ -30,17 +23,14 @@ from sugartalkd.simulator.heos_wire import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
+
+    from sugartalkd.simulator.heos_system import HeosSystem, SimulatedGroup, SimulatedPlayer
 
     AnswerFunction: TypeAlias = Callable[[HeosSystem, Request], Answer]
 
-T = TypeVar("T")
-
-DLNA_SERVER: Final = 1_904_871_134
-"""The sid of the one DLNA server below local music."""
-
-_PAGE: Final = 100
-"""Records in one reply at most, whatever the range says."""
+_NAME: Final = 128
+"""Characters of a playlist's name at most."""
 
 _ANY: Final = 2**31
 
@@ -49,35 +39,11 @@ def _on_off(value: bool) -> str:
     return "on" if value else "off"
 
 
-def _player(system: HeosSystem, request: Request, name: str = "pid") -> SimulatedPlayer:
-    try:
-        return system.players[request.number(name, -_ANY, _ANY)]
-    except KeyError:
-        raise Refusal(ID_NOT_VALID) from None
-
-
 def _group(system: HeosSystem, request: Request) -> SimulatedGroup:
     try:
         return system.groups[request.number("gid", -_ANY, _ANY)]
     except KeyError:
         raise Refusal(ID_NOT_VALID) from None
-
-
-def _page(items: Sequence[T], request: Request) -> tuple[int, Sequence[T]]:
-    """The part of the list that `range=a,b` asks for, and the index it starts at."""
-    first, last = 0, _PAGE - 1
-    if "range" in request.arguments:
-        bounds = request.numbers("range")
-        if len(bounds) != 2:  # noqa: PLR2004 - a range has two ends
-            raise Refusal(ARGUMENTS_NOT_CORRECT)
-        first, last = bounds
-        if not 0 <= first <= last:
-            raise Refusal(OUT_OF_RANGE)
-    return first, items[first : min(last + 1, first + _PAGE)]
-
-
-def _listing(payload: list[JsonObject], count: int) -> Answer:
-    return Answer((f"returned={len(payload)}", f"count={count}"), payload)
 
 
 # system
@@ -135,7 +101,7 @@ def _get_player_info(system: HeosSystem, request: Request) -> Answer:
 
 
 def _get_play_state(system: HeosSystem, request: Request) -> Answer:
-    player = system.transport(_player(system, request).pid)
+    player = system.shown(_player(system, request).pid)
     return Answer((f"state={player.state}",))
 
 
@@ -149,20 +115,8 @@ def _set_play_state(system: HeosSystem, request: Request) -> Answer:
     return Answer()
 
 
-def _texts(item: SimulatedItem) -> JsonObject:
-    """Texts and ids go out escaped: openhab-addons issue 19957 (stations), pyheos issue 87 (browsing)."""
-    return {
-        "song": escape(item.song),
-        "album": escape(item.album),
-        "artist": escape(item.artist),
-        "image_url": item.image_url,
-        "album_id": escape(item.album_id),
-        "mid": escape(item.mid),
-    }
-
-
 def _get_now_playing_media(system: HeosSystem, request: Request) -> Answer:
-    player = system.transport(_player(system, request).pid)
+    player = system.shown(_player(system, request).pid)
     item = player.now_playing
     if item is None:
         return Answer(payload={})
@@ -210,7 +164,7 @@ def _toggle_mute(system: HeosSystem, request: Request) -> Answer:
 
 
 def _get_play_mode(system: HeosSystem, request: Request) -> Answer:
-    player = system.transport(_player(system, request).pid)
+    player = system.shown(_player(system, request).pid)
     return Answer((f"repeat={player.repeat}", f"shuffle={_on_off(player.shuffle)}"))
 
 
@@ -228,7 +182,7 @@ def _set_play_mode(system: HeosSystem, request: Request) -> Answer:
 
 
 def _get_queue(system: HeosSystem, request: Request) -> Answer:
-    queue = system.transport(_player(system, request).pid).queue
+    queue = system.shown(_player(system, request).pid).queue
     first, items = _page(queue, request)
     payload: list[JsonObject] = [{**_texts(item), "qid": qid} for qid, item in enumerate(items, first + 1)]
     return _listing(payload, len(queue))
@@ -257,6 +211,27 @@ def _clear_queue(system: HeosSystem, request: Request) -> Answer:
     if not player.queue:
         raise Refusal(NOT_AVAILABLE)  # music-assistant/server pull 3295
     system.remove_from_queue(player.pid, set(range(len(player.queue))))
+    return Answer()
+
+
+def _move_queue_item(system: HeosSystem, request: Request) -> Answer:
+    player = system.transport(_player(system, request).pid)
+    origins, target = request.numbers("sqid"), request.number("dqid", -_ANY, _ANY)
+    if not all(1 <= qid <= len(player.queue) for qid in (*origins, target)):
+        raise Refusal(ID_NOT_VALID)
+    system.move_in_queue(player.pid, [qid - 1 for qid in origins], target - 1)
+    return Answer()
+
+
+def _save_queue(system: HeosSystem, request: Request) -> Answer:
+    """It becomes one of the account's playlists."""
+    player = system.transport(_player(system, request).pid)
+    name = request.word("name")
+    if len(name) > _NAME:
+        raise Refusal(ARGUMENTS_NOT_CORRECT)
+    if system.user is None:
+        raise Refusal(NOT_LOGGED_IN)
+    system.saved_queues[name] = list(player.queue)
     return Answer()
 
 
@@ -346,153 +321,6 @@ def _toggle_group_mute(system: HeosSystem, request: Request) -> Answer:
     return Answer()
 
 
-# browse
-
-
-def _get_music_sources(system: HeosSystem, request: Request) -> Answer:
-    del request
-    sources: list[JsonObject] = [
-        {"name": name, "image_url": "", "type": kind, "sid": sid, "available": available}
-        for name, kind, sid, available in (
-            ("Local Music", "heos_server", LOCAL_MUSIC, "true"),
-            ("AUX Input", "heos_service", AUX_INPUTS, "true"),
-            ("Favorites", "heos_service", FAVOURITES, "true" if system.user is not None else "false"),
-        )
-    ]
-    return Answer(payload=sources)
-
-
-def _source(name: str, kind: str, sid: int) -> JsonObject:
-    return {"name": escape(name), "image_url": "", "type": kind, "sid": sid}
-
-
-def _station(name: str, item: SimulatedItem) -> JsonObject:
-    return {
-        "container": "no",
-        "mid": escape(item.mid),
-        "type": "station",
-        "playable": "yes",
-        "name": escape(name),
-        "image_url": item.image_url,
-    }
-
-
-def _track(item: SimulatedItem) -> JsonObject:
-    texts = _texts(item)
-    return {
-        "container": "no",
-        "type": item.type,
-        "mid": texts["mid"],
-        "playable": "yes",
-        "name": texts["song"],
-        "artist": texts["artist"],
-        "album": texts["album"],
-        "image_url": item.image_url,
-    }
-
-
-def _tracks_in(system: HeosSystem, request: Request) -> list[SimulatedItem]:
-    cid = request.word("cid")
-    for album in system.albums:
-        if album.cid == cid:
-            return album.tracks
-    raise Refusal(ID_NOT_VALID)
-
-
-def _browse_server(system: HeosSystem, request: Request) -> Answer:
-    if "cid" in request.arguments:
-        tracks = _tracks_in(system, request)
-        return _listing([_track(item) for item in _page(tracks, request)[1]], len(tracks))
-    payload: list[JsonObject] = [
-        {
-            "container": "yes",
-            "type": "album",
-            "cid": escape(album.cid),
-            "playable": "yes",
-            "name": escape(album.title),
-            "artist": escape(album.artist),
-            "image_url": "",
-        }
-        for album in system.albums
-    ]
-    return _listing(payload, len(payload))
-
-
-def _browse(system: HeosSystem, request: Request) -> Answer:
-    """A range is honoured inside containers and on favourites, not on the other roots."""
-    sid = request.number("sid", -_ANY, _ANY)
-    if sid == DLNA_SERVER:
-        return _browse_server(system, request)
-    if sid == FAVOURITES:
-        if system.user is None:
-            raise Refusal(NOT_LOGGED_IN)
-        page = _page(system.favourites, request)[1]
-        return _listing([_station(item.station, item) for item in page], len(system.favourites))
-    if sid == LOCAL_MUSIC:
-        payload = [_source("Plex Media Server: attic", "heos_server", DLNA_SERVER)]
-    elif sid == AUX_INPUTS:
-        payload = [_source(player.name, "heos_service", player.pid) for player in system.players.values()]
-    elif sid in system.players:
-        player = system.players[sid]
-        items = [input_station(f"inputs/{name}") for name in player.inputs]
-        payload = [_station(f"{player.name} - {item.song}", item) for item in items]
-    else:
-        raise Refusal(ID_NOT_VALID)
-    return _listing(payload, len(payload))
-
-
-def _play_stream(system: HeosSystem, request: Request) -> Answer:
-    """A URL, or a station or an input by its mid."""
-    player = _player(system, request)
-    if "url" in request.arguments:
-        system.play_url(player.pid, request.word("url"))
-        return Answer()
-    request.word("sid")
-    mid = request.word("mid")
-    if mid.startswith("inputs/"):
-        return _play(system, player, mid, player)
-    for item in system.favourites:
-        if item.mid == mid:
-            system.play_item(player.pid, item)
-            return Answer()
-    raise Refusal(ID_NOT_VALID)
-
-
-def _play(system: HeosSystem, player: SimulatedPlayer, mid: str, owner: SimulatedPlayer) -> Answer:
-    if mid.removeprefix("inputs/") not in owner.inputs:
-        raise Refusal(ID_NOT_VALID)
-    system.play_item(player.pid, input_station(mid))
-    return Answer()
-
-
-def _play_input(system: HeosSystem, request: Request) -> Answer:
-    player = _player(system, request)
-    owner = _player(system, request, "spid") if "spid" in request.arguments else player
-    return _play(system, player, request.word("input"), owner)
-
-
-def _play_preset(system: HeosSystem, request: Request) -> Answer:
-    player = _player(system, request)
-    preset = request.number("preset", 1, len(system.favourites))
-    if system.user is None:
-        raise Refusal(NOT_LOGGED_IN)
-    system.play_item(player.pid, system.favourites[preset - 1])
-    return Answer()
-
-
-def _add_to_queue(system: HeosSystem, request: Request) -> Answer:
-    player = _player(system, request)
-    if request.number("sid", -_ANY, _ANY) != DLNA_SERVER:
-        raise Refusal(ID_NOT_VALID)
-    tracks, aid = _tracks_in(system, request), request.number("aid", 1, 4)
-    if "mid" in request.arguments:
-        tracks = [item for item in tracks if item.mid == request.arguments["mid"]]
-    if not tracks:
-        raise Refusal(ID_NOT_VALID)
-    system.add_to_queue(player.pid, [replace(item) for item in tracks], aid)
-    return Answer()
-
-
 ANSWERS: Final[Mapping[str, AnswerFunction]] = {
     "system/check_account": _check_account,
     "system/heart_beat": _heart_beat,
@@ -516,6 +344,8 @@ ANSWERS: Final[Mapping[str, AnswerFunction]] = {
     "player/play_queue": _play_queue,
     "player/remove_from_queue": _remove_from_queue,
     "player/clear_queue": _clear_queue,
+    "player/move_queue_item": _move_queue_item,
+    "player/save_queue": _save_queue,
     "player/play_next": _play_next,
     "player/play_previous": _play_previous,
     "player/check_update": _check_update,
@@ -529,10 +359,5 @@ ANSWERS: Final[Mapping[str, AnswerFunction]] = {
     "group/get_mute": _get_group_mute,
     "group/set_mute": _set_group_mute,
     "group/toggle_mute": _toggle_group_mute,
-    "browse/get_music_sources": _get_music_sources,
-    "browse/browse": _browse,
-    "browse/play_stream": _play_stream,
-    "browse/play_input": _play_input,
-    "browse/play_preset": _play_preset,
-    "browse/add_to_queue": _add_to_queue,
+    **BROWSE_ANSWERS,
 }

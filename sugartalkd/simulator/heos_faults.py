@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from sugartalkd.simulator.heos_wire import Refusal
 
 if TYPE_CHECKING:
-    from sugartalkd.simulator.heos_wire import Answer, Request
+    from sugartalkd.simulator.heos_wire import Answer, JsonObject, Request
 
 
 @dataclass(slots=True)
@@ -55,6 +55,20 @@ class HeosFaults:
     """Now playing has `"qid":""`."""
     unknown_media_type: bool = False
     """Browsing finds items of the type `video`, as a DLNA server's folders may hold."""
+    odd_groups: bool = False
+    """The list of groups begins with one that has no players, and the others have a member nobody knows."""
+    missing_texts: bool = False
+    """Entries that browsing and searching find have neither `name` nor `image_url`."""
+    missing_count: bool = False
+    """Lists do not say how many entries there are."""
+    wrong_count: int | None = None
+    """Lists say that there are so many entries."""
+    silent_sources: set[int] = field(default_factory=set[int])
+    """Commands naming one of these sources are never answered (home-assistant/core issue 23928)."""
+    forgets_account: bool = False
+    """A power cut signs the account out (home-assistant/core issue 135076)."""
+    reboot_unanswered: bool = False
+    """A reboot closes nothing: the device is just gone for a while."""
     failures: dict[str, list[PlannedFailure]] = field(
         default_factory=dict[str, list[PlannedFailure]], repr=False
     )
@@ -73,6 +87,10 @@ class HeosFaults:
         planned = PlannedFailure(Refusal(eid, syserrno), times, pid)
         self.failures.setdefault(command, []).append(planned)
 
+    def plans(self, request: Request) -> bool:
+        """Whether this request is going to fail."""
+        return any(planned.times != 0 for planned in self.failures.get(request.command, []))
+
     def take_failure(self, request: Request) -> Refusal | None:
         """What this request is to fail with; counts it."""
         for planned in self.failures.get(request.command, []):
@@ -84,7 +102,10 @@ class HeosFaults:
         return None
 
     def silences(self, request: Request) -> bool:
-        return not self.silent_players.isdisjoint(request.named_ids())
+        source = request.arguments.get("sid", "")
+        return not self.silent_players.isdisjoint(request.named_ids()) or (
+            source in {str(sid) for sid in self.silent_sources}
+        )
 
     def distort_message(self, command: str, message: str) -> str:
         """What goes out instead of a reply's or an event's message."""
@@ -97,7 +118,23 @@ class HeosFaults:
     def distort_answer(self, command: str, answer: Answer) -> None:
         if self.empty_qid and command == "player/get_now_playing_media" and isinstance(answer.payload, dict):
             answer.payload.update({"qid": ""} if answer.payload else {})
+        if self.odd_groups and command == "group/get_groups" and isinstance(answer.payload, list):
+            for group in answer.payload:
+                cast("list[JsonObject]", group["players"]).append({"name": "?", "pid": 99, "role": "member"})
+            answer.payload.insert(0, {"name": "?", "gid": 98})
+        if command in {"browse/browse", "browse/search", "player/get_queue"}:
+            self._distort_count(answer)
+        if self.missing_texts and isinstance(answer.payload, list) and command.startswith("browse/"):
+            for item in answer.payload:
+                item.pop("name", None)
+                item.pop("image_url", None)
         if self.unknown_media_type and command == "browse/browse" and isinstance(answer.payload, list):
             for item in answer.payload:
                 if "container" in item:
                     item["type"] = "video"
+
+    def _distort_count(self, answer: Answer) -> None:
+        if self.missing_count or self.wrong_count is not None:
+            answer.results = [one for one in answer.results if not one.startswith("count=")]
+        if self.wrong_count is not None:
+            answer.results = [*answer.results, f"count={self.wrong_count}"]

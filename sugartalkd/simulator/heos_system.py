@@ -7,6 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
+from sugartalkd.simulator.heos_library import (
+    AUX_INPUTS,
+    SimulatedItem,
+    SimulatedLibrary,
+    some_favourites,
+)
 from sugartalkd.simulator.heos_wire import NOT_AVAILABLE, SKIP_LIMIT, Refusal
 
 if TYPE_CHECKING:
@@ -15,38 +21,7 @@ if TYPE_CHECKING:
 URL_LIMIT: Final = 255
 """Characters of a `play_stream` URL a device keeps (pyheos' author in home-assistant/core issue 131750)."""
 
-LOCAL_MUSIC: Final = 1024
-AUX_INPUTS: Final = 1027
-FAVOURITES: Final = 1028
-
 _MAX_LEVEL: Final = 100
-
-
-@dataclass(slots=True)
-class SimulatedItem:
-    """A queue item, a station or an input; `duration_ms` 0 is endless, `url` is what `fetch` gets."""
-
-    song: str
-    album: str = ""
-    artist: str = ""
-    image_url: str = ""
-    mid: str = "1"
-    album_id: str = "1"
-    duration_ms: int = 0
-    url: str = ""
-    sid: int = LOCAL_MUSIC
-    type: str = "song"
-    station: str = ""
-
-
-@dataclass(slots=True)
-class SimulatedAlbum:
-    """A playable container of the simulated DLNA server."""
-
-    cid: str
-    title: str
-    artist: str
-    tracks: list[SimulatedItem]
 
 
 @dataclass(slots=True)
@@ -114,39 +89,6 @@ def input_station(mid: str) -> SimulatedItem:
     return SimulatedItem(name, mid=mid, album_id="inputs/", sid=AUX_INPUTS, type="station", station=name)
 
 
-def _some_albums() -> list[SimulatedAlbum]:
-    records = (
-        ("c7", "Blue Train", "John Coltrane", ("Blue Train", "Moment's Notice", "Locomotion")),
-        ("c8", "R&B Hits", "Various", ("Moanin'", "Work Song")),
-    )
-    return [
-        SimulatedAlbum(
-            cid,
-            title,
-            artist,
-            [
-                SimulatedItem(
-                    song,
-                    title,
-                    artist,
-                    mid=f"{cid}${number}",
-                    album_id=cid,
-                    duration_ms=180_000 + 1000 * number,
-                )
-                for number, song in enumerate(songs, 1)
-            ],
-        )
-        for cid, title, artist, songs in records
-    ]
-
-
-def _some_favourites() -> list[SimulatedItem]:
-    return [
-        SimulatedItem(f"{name} live", mid=mid, album_id="", sid=3, type="station", station=name)
-        for name, mid in (("Radio One", "s24939"), ("Jazz & Blues", "s6814"))
-    ]
-
-
 class HeosSystem(ABC):
     """All players behind one HEOS connection. The pids given to its methods must exist: else KeyError."""
 
@@ -166,14 +108,20 @@ class HeosSystem(ABC):
         self.user: str | None = None
         self.password: str | None = None
         """If set, the only password `sign_in` takes."""
-        self.albums = _some_albums()
-        self.favourites = _some_favourites()
+        self.library = SimulatedLibrary()
+        self.favourites = some_favourites()
         self.url_limit: int | None = URL_LIMIT
         """Characters kept of a URL; None keeps them all."""
         self.url_duration_ms = 0
         """How long a URL plays; 0 is until `finish_track`."""
         self.url_durations_ms: dict[str, int] = {}
         """The same for single URLs, by their whole text."""
+        self.saved_queues: dict[str, list[SimulatedItem]] = {}
+        """By the name of the playlist that each became."""
+        self.members_lag = False
+        """Whether members of a group go on saying what they played before they joined it, without events."""
+        self.burst = 1
+        """So many `groups_changed` events make one regrouping known."""
         self._on_activity = on_activity
         self._since_progress: dict[int, float] = {}
 
@@ -195,9 +143,13 @@ class HeosSystem(ABC):
         group = self.group_of(pid)
         return self.players[group.pids[0] if group else pid]
 
+    def shown(self, pid: int) -> SimulatedPlayer:
+        """Whose queue and state this player says are its own."""
+        return self.players[pid] if self.members_lag else self.transport(pid)
+
     def _tell(self, player: SimulatedPlayer, what: str, more: str = "", activity: str = "") -> None:
         """The event for the player, and for everybody in the group it leads."""
-        group = self.groups.get(player.pid)
+        group = None if self.members_lag else self.groups.get(player.pid)
         for pid in group.pids if group else [player.pid]:
             self._tell_one(self.players[pid], what, more, activity)
 
@@ -403,6 +355,19 @@ class HeosSystem(ABC):
             self._tell_now_playing(player)
             self._tell_queue(player)
 
+    def move_in_queue(self, pid: int, indexes: Sequence[int], target: int) -> None:
+        """The first of them is at `target` afterwards, the others behind it; what plays goes on.
+
+        The specification leaves open what the destination means: this is our reading of it.
+        """
+        player = self.transport(pid)
+        current = None if player.current is None else player.queue[player.current]
+        moved = [player.queue[index] for index in indexes]
+        kept = [item for index, item in enumerate(player.queue) if index not in indexes]
+        player.queue[:] = [*kept[:target], *moved, *kept[target:]]
+        player.current = next((n for n, item in enumerate(player.queue) if item is current), None)
+        self._tell_queue(player)
+
     def finish_track(self, pid: int) -> None:
         """The track is over: the next queue item starts, or the player stops."""
         player = self.transport(pid)
@@ -495,10 +460,11 @@ class HeosSystem(ABC):
             and not self.events_without_effect
         ):
             return
-        self.send_event("event/groups_changed")
+        for _ in range(self.burst):
+            self.send_event("event/groups_changed")
         for pid, leader in led_by.items():
             now = self.transport(pid)
-            if now is leader:
+            if now is leader or self.members_lag:
                 continue
             player = self.players[pid]
             player.state = "stop"

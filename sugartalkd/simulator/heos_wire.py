@@ -41,6 +41,7 @@ NOT_AVAILABLE: Final = 4
 INVALID_CREDENTIALS: Final = 6
 NOT_LOGGED_IN: Final = 8
 OUT_OF_RANGE: Final = 9
+CANNOT_PLAY: Final = 14
 SKIP_LIMIT: Final = 17
 
 _REQUEST: Final = re.compile(r"heos://(?P<command>[^?]*)(?:\?(?P<query>.*))?", re.DOTALL)

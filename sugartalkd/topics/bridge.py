@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from sugartalkd.command import ForgetZone, GetConfig, Ping, Restart, SetConfig, SetLogLevel
 from sugartalkd.errors import BadPayload
 from sugartalkd.model import ZONE_ID, ZoneId
-from sugartalkd.topics import payload
+from sugartalkd.topics import heos, payload
 from sugartalkd.topics.row import BridgeRow, RequestRow
 
 if TYPE_CHECKING:
@@ -100,4 +100,5 @@ REQUESTS: Final = (
                '`{"changed": [keys]}`', _set_config, admin=True),
     RequestRow("zone/forget", "Forget an automatic zone and clear its topics", 'zone id, or `{"zone"}`',
                '`{"zone"}`', _forget, admin=True),
+    *heos.REQUESTS,
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 import re
@@ -15,7 +16,8 @@ from sugartalkd.errors import BadPayload, OutOfRange
 from sugartalkd.volume import round_half_up
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
 
     from sugartalkd.model import Json, Object
 
@@ -165,6 +167,12 @@ def word(given: Json, what: str, words: Mapping[str, V]) -> V:
         raise BadPayload(f"{what} takes {', '.join(words)}, not {text[:64]!r}") from None
 
 
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """A hint for what may be mistyped, or nothing."""
+    near = difflib.get_close_matches(given[:64], list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
 def name(given: Json, what: str) -> str:
     text = as_text(given, what)
     if not text:
@@ -245,6 +253,11 @@ class Kind(Generic[V]):
 def encode(content: Json) -> bytes:
     """Compact JSON in UTF-8."""
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+
+
+def stamp(at: datetime) -> str:
+    """RFC 3339 in UTC, milliseconds."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def plain_number(given: float) -> int | float:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from sugartalkd.model import UNHEARD, Capability, Unheard, Zone, ZoneState
+from sugartalkd.model import UNHEARD, Capability, Unheard, Zone
+from sugartalkd.topics.payload import value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sugartalkd.command import BridgeCommand, Setting, ZoneCommand
+    from sugartalkd.merge import ZoneState
     from sugartalkd.model import Json, Object
     from sugartalkd.topics.payload import Kind
 
@@ -98,10 +100,23 @@ class SettingRow:
     summary: str
     payload: str
     parse_value: Callable[[Json], Setting]
+    refine: Callable[[Setting, Object], ZoneCommand] | None = None
+    """What other keys of the object on its own topic make of it."""
 
     @property
     def path(self) -> str:
         return f"{self.attribute}/set"
+
+    def command(self) -> CommandRow:
+        """The row of its own topic."""
+
+        def parse(given: str | Object) -> ZoneCommand:
+            setting = self.parse_value(value(given))
+            if self.refine is None or isinstance(given, str):
+                return setting
+            return self.refine(setting, given)
+
+        return CommandRow(self.path, self.summary, self.payload, parse)
 
 
 def subscription_to(path: str) -> str:

@@ -15,7 +15,8 @@ from sugartalkd.topics.row import AnyStateRow, SettingRow, StateRow
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sugartalkd.model import Json, ReceiverState, SettingValue, Unheard, Zone, ZoneState
+    from sugartalkd.merge import ZoneState
+    from sugartalkd.model import Json, ReceiverState, SettingValue, Unheard, Zone
 
 _V = TypeVar("_V", bool, float, str)
 

@@ -4,34 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sugartalkd.model import (
-    REFERENCE_DB,
-    UNHEARD,
-    Capability,
-    NowPlaying,
-    Owner,
-    Playback,
-    Position,
-    Unheard,
-    Zone,
-    ZoneState,
-)
-from sugartalkd.topics import setting
-from sugartalkd.topics.payload import ON_OFF, TEXT, decibels, numbers, objects, words
+from sugartalkd.model import REFERENCE_DB, UNHEARD, Capability, Owner, Playback, Position, Unheard, Zone
+from sugartalkd.topics import group, queue, room, setting
+from sugartalkd.topics.payload import ON_OFF, TEXT, decibels, numbers, objects, stamp, words
 from sugartalkd.topics.row import AnyStateRow, EventRow, StateRow, having
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from sugartalkd.model import Json, Object
+    from sugartalkd.merge import NowPlaying, ZoneState
+    from sugartalkd.model import Json, Object, QueueItem
 
 _PLAYER: Final = having(Capability.TRANSPORT)
-
-
-def stamp(at: datetime) -> str:
-    """RFC 3339 in UTC, milliseconds."""
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _availability(state: ZoneState) -> str | Unheard:
@@ -91,10 +76,14 @@ def now_playing_json(now: NowPlaying) -> Json:
         "media_id": track.media_id,
         "station": track.station,
         "artwork_id": None,
-        "queue_index": None,
-        "queue_length": None,
-        "next": None,
+        "queue_index": now.index,
+        "queue_length": None if now.queue is None or now.index is None else now.queue.length,
+        "next": None if now.next is None else _next_json(now.next),
     }
+
+
+def _next_json(item: QueueItem) -> Json:
+    return {"title": item.title, "artist": item.artist, "media_id": item.media_id}
 
 
 def _seconds(anchor: Position | None) -> int | None:
@@ -156,9 +145,9 @@ STATES: Final[tuple[AnyStateRow, ...]] = (
     ),
     StateRow(
         "sleep",
-        "Minutes until the receiver switches off, 0 = never",
+        "Minutes until the zone falls asleep, 0 = never",
         numbers("0…120"),
-        lambda state: state.from_receiver(lambda part: part.sleep),
+        lambda state: state.sleep,
         having(Capability.SLEEP),
     ),
     StateRow(
@@ -193,6 +182,9 @@ STATES: Final[tuple[AnyStateRow, ...]] = (
         objects("JSON: contract 4", now_playing_json),
         _now_playing,
     ),
+    *queue.STATES,
+    *group.STATES,
+    *room.STATES,
     *(spec.state_row() for spec in setting.SPECS),
 )
 

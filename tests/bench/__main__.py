@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any, Final
 import aiomqtt
 import yaml
 
+from sugartalkd.simulator.avr import AvrSimulator
 from sugartalkd.simulator.heos import HeosSimulator
-from sugartalkd.simulator.heos_system import SimulatedPlayer
+from sugartalkd.simulator.heos_system import SimulatedItem, SimulatedPlayer
 from sugartalkd.simulator.local_broker import LocalBroker
 from tests.bench import bare
 
@@ -123,12 +124,15 @@ async def process(*command: str) -> AsyncGenerator[int]:
 
 
 @asynccontextmanager
-async def daemon(bench: Bench, heos: str = HOST) -> AsyncGenerator[int]:
+async def daemon(
+    bench: Bench, heos: str = HOST, receivers: dict[str, Any] | None = None
+) -> AsyncGenerator[int]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "config.yaml"
         content = {
             "mqtt": {"host": "127.0.0.1", "port": bench.broker.port5},
             "heos": {"host": heos},
+            "receivers": receivers or {},
             "state_dir": folder,
             "log": {"level": "warning"},
         }
@@ -251,24 +255,67 @@ async def recovery(bench: Bench) -> dict[str, Any]:
     return {"whole_after_s": [round(one, 2) for one in times]}
 
 
-async def ten_players(broker: LocalBroker, bench: Bench, seconds: float = 30) -> dict[str, Any]:
-    """Ten players sending progress every second: memory and processor time of the daemon."""
+async def full_house(bench: Bench, players: int, receivers: int, seconds: float = 30) -> dict[str, Any]:
+    """Players sending progress every second, queues of 200, receivers: memory and processor time."""
     many = [
         SimulatedPlayer(f"Room {number}", 100 + number, serial=f"S{number}", ip=f"127.0.1.{number}")
-        for number in range(10)
+        for number in range(players)
     ]
-    async with (
-        HeosSimulator(many, host="127.99.0.2", progress_interval=1.0) as device,
-        daemon(bench, "127.99.0.2") as pid,
-    ):
-        await bench.until(lambda: bench.newest.get("sugartalk/room_9/availability") == b"online")
+    for player in many:
+        player.queue = [
+            SimulatedItem(f"Title {number}", "Album", "Artist", mid=f"{player.pid}.{number}")
+            for number in range(200)
+        ]
+    async with AsyncExitStack() as stack:
+        device = await stack.enter_async_context(
+            HeosSimulator(many, host="127.99.0.2", progress_interval=1.0)
+        )
+        config: dict[str, Any] = {}
+        for number in range(receivers):
+            host = f"127.99.1.{number + 1}"
+            avr = await stack.enter_async_context(AvrSimulator(host=host, port=0))
+            avr.faults.chatter = True
+            config[f"avr{number}"] = {"host": host, "port": avr.port}
+        pid = await stack.enter_async_context(daemon(bench, "127.99.0.2", receivers=config))
+        last = f"sugartalk/room_{players - 1}"
+        await bench.until(lambda: bench.newest.get(f"{last}/availability") == b"online")
         for player in many:
-            device.play_url(player.pid, "http://127.0.0.1/a.mp3")
-        await asyncio.sleep(5)
+            device.set_state(player.pid, "play")
+        await asyncio.sleep(15)  # the receivers' settings and the queues are read
         before = cpu_seconds(pid)
         await asyncio.sleep(seconds)
         used = cpu_seconds(pid) - before
         return {"resident_mb": round(resident_mb(pid), 1), "cpu_percent": round(used / seconds * 100, 2)}
+
+
+async def beside_a_browse(bench: Bench, messages: int = 300, seconds: float = 20) -> dict[str, Any]:
+    """Volume commands to the device, without and while a browse takes 20 s; medians of alternating runs."""
+    topic, ratios = "sugartalk/kitchen/mute/set", list[float]()
+    quiet, busy = list[float](), list[float]()
+    async with daemon(bench):
+        await bench.until(lambda: bench.newest.get("sugartalk/kitchen/availability") == b"online")
+        await asyncio.sleep(0.5)
+        await command_to_device(bench, topic, messages)  # warm up
+        for _ in range(3):
+            without = await command_to_device(bench, topic, messages)
+            bench.device.faults.delay["browse/browse"] = seconds
+            began = len(bench.device.received("browse/browse"))
+            bench.send("sugartalk/bridge/request/heos/browse", "local")
+            async with asyncio.timeout(GAP):
+                while len(bench.device.received("browse/browse")) == began:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            during = await command_to_device(bench, topic, messages)
+            bench.newest.pop("sugartalk/bridge/response/heos/browse", None)
+            await bench.until(lambda: "sugartalk/bridge/response/heos/browse" in bench.newest, seconds + 5)
+            del bench.device.faults.delay["browse/browse"]
+            quiet.append(percentile(without, 50))
+            busy.append(percentile(during, 50))
+            ratios.append(busy[-1] / quiet[-1])
+    return {
+        "without_ms": round(statistics.median(quiet) * 1000, 3),
+        "during_ms": round(statistics.median(busy) * 1000, 3),
+        "ratio": round(statistics.median(ratios), 2),
+    }
 
 
 def cpu_seconds(pid: int) -> float:
@@ -309,7 +356,11 @@ async def main(messages: int, runs: int) -> dict[str, Any]:
             say("slider …")
             report["slider"] = await slider(bench)
             say("ten players …")
-            report["ten players"] = await ten_players(broker, bench)
+            report["ten players"] = await full_house(bench, 10, 0)
+            say("twenty players, three receivers …")
+            report["20 players, 3 avr"] = await full_house(bench, 20, 3)
+            say("beside a browse …")
+            report["beside a browse"] = await beside_a_browse(bench)
             say("recovery …")
             report["recovery"] = await recovery(bench)
             report["latency"] = await latency(bench, messages, runs)
@@ -338,7 +389,7 @@ def table(report: dict[str, Any]) -> str:
             f"{ours['p99_ms']:>8} ms {theirs['p99_ms']:>7} ms"
         )
     lines.append("")
-    for name in ("start", "slider", "ten players", "recovery"):
+    for name in ("start", "slider", "ten players", "20 players, 3 avr", "beside a browse", "recovery"):
         figures = ", ".join(f"{key} {value}" for key, value in report[name].items())
         lines.append(f"{name:20} {figures}")
     return "\n".join(lines)

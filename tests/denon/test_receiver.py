@@ -19,7 +19,8 @@ from sugartalkd.state import StateStore
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-    from sugartalkd.model import LinkId, LinkState, ZoneState
+    from sugartalkd.merge import ZoneState
+    from sugartalkd.model import LinkId, LinkState
     from sugartalkd.state import ZoneReport
 
 MAIN, ZONE2 = ReceiverZone.MAIN, ReceiverZone.ZONE2

@@ -612,10 +612,15 @@ async def test_pyheos_groups(simulator: HeosSimulator, heos: Heos) -> None:
 
 async def test_pyheos_browses(simulator: HeosSimulator, heos: Heos) -> None:
     sources = await heos.get_music_sources()
-    assert set(sources) == {1024, 1027, 1028}
+    assert set(sources) == {3, 10, 1024, 1025, 1026, 1027, 1028}
+    assert [source.name for source in sources.values() if source.available] == [
+        "TuneIn",
+        "Local Music",
+        "AUX Input",
+    ]
     (server,) = (await heos.browse(1024)).items
     albums = (await server.browse()).items
-    assert [album.name for album in albums] == ["Blue Train", "R&B Hits"]
+    assert [album.name for album in albums[:2]] == ["Blue Train", "R&B Hits"]
     songs = (await albums[0].browse()).items
     assert [song.name for song in songs] == ["Blue Train", "Moment's Notice", "Locomotion"]
     inputs = (await (await heos.browse(1027)).items[0].browse()).items
@@ -627,3 +632,35 @@ async def test_pyheos_browses(simulator: HeosSimulator, heos: Heos) -> None:
     simulator.faults.unknown_media_type = True
     with pytest.raises(ValueError, match="video"):
         await albums[0].browse()
+
+
+async def test_moving_and_saving_a_queue(simulator: HeosSimulator, raw: Client) -> None:
+    simulator.play_item(LOUNGE, *tracks("a", "b", "c", "d"))
+    simulator.play_queue(LOUNGE, 2)
+    lounge = simulator.players[LOUNGE]
+    await raw.message(f"player/move_queue_item?pid={LOUNGE}&sqid=1&dqid=4")
+    assert [item.song for item in lounge.queue] == ["b", "c", "d", "a"]
+    await raw.message(f"player/move_queue_item?pid={LOUNGE}&sqid=3,4&dqid=1")
+    assert [item.song for item in lounge.queue] == ["d", "a", "b", "c"]
+    assert lounge.now_playing is not None
+    assert (lounge.now_playing.song, lounge.current) == ("c", 3)
+    for refused in ("sqid=1&dqid=5", "sqid=0&dqid=1"):
+        assert "eid=2" in await raw.message(f"player/move_queue_item?pid={LOUNGE}&{refused}")
+    assert "eid=8" in await raw.message(f"player/save_queue?pid={LOUNGE}&name=Mine")
+    simulator.sign_in("someone@example.org")
+    await raw.message(f"player/save_queue?pid={LOUNGE}&name=Mine")
+    assert [item.song for item in simulator.saved_queues["Mine"]] == ["d", "a", "b", "c"]
+    assert "eid=3" in await raw.message(f"player/save_queue?pid={LOUNGE}&name={'x' * 129}")
+
+
+async def test_members_that_lag_and_bursts(simulator: HeosSimulator, raw: Client) -> None:
+    simulator.play_item(LOUNGE, *tracks("a"))
+    simulator.set_state(LOUNGE, "pause")
+    simulator.members_lag, simulator.burst = True, 3
+    await raw.register()
+    simulator.set_group([LOUNGE, KITCHEN])
+    assert [(await raw.head())[0] for _ in range(3)] == ["event/groups_changed"] * 3
+    await raw.nothing()
+    assert await raw.message(f"player/get_play_state?pid={KITCHEN}") == f"pid={KITCHEN}&state=stop"
+    simulator.members_lag = False
+    assert await raw.message(f"player/get_play_state?pid={KITCHEN}") == f"pid={KITCHEN}&state=pause"

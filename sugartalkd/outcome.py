@@ -1,0 +1,22 @@
+"""How a command ended, and whom to tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from sugartalkd.errors import SugartalkError
+    from sugartalkd.model import Json, Object
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a reply will say: its `data`, and the failure if there was one."""
+
+    data: Object = field(default_factory=dict[str, "Json"])
+    error: SugartalkError | None = None
+
+
+Answer: TypeAlias = Callable[[Outcome], None]

@@ -1,0 +1,107 @@
+"""The file in which the rooms are kept: `rooms.json` in the state folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from sugartalkd import state_file
+from sugartalkd.log import get_logger
+from sugartalkd.model import Limit, ZoneId
+from sugartalkd.room import Kept, Playback, Room, SleepTimer, Snapshot
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sugartalkd.model import Json
+    from sugartalkd.state import StateStore
+
+_log = get_logger(__name__)
+
+FILE: Final = "rooms.json"
+
+
+class Rooms:
+    """Every zone's room; what changes is written at once."""
+
+    def __init__(self, path: Path, store: StateStore) -> None:
+        self._path = path
+        self._store = store
+        self._kept = _load(path)
+        self._rooms: dict[ZoneId, Room] = {}
+
+    def room(self, zone: ZoneId) -> Room:
+        """The room of a zone, the same one each time."""
+        if zone not in self._rooms:
+            kept = self._kept.get(zone) or Kept({})
+            self._rooms[zone] = Room(zone, kept, self._store, lambda new: self._changed(zone, new))
+        return self._rooms[zone]
+
+    def forget(self, zone: ZoneId) -> None:
+        """A zone has ended for good; what was kept for it goes with it."""
+        self._rooms.pop(zone, None)
+        if self._kept.pop(zone, None) is not None:
+            self._write()
+
+    def _changed(self, zone: ZoneId, kept: Kept) -> None:
+        self._kept[zone] = kept
+        self._write()
+
+    def _write(self) -> None:
+        content = {zone: asdict(kept) for zone, kept in self._kept.items() if kept != Kept({})}
+        try:
+            state_file.replace(self._path, json.dumps(content, indent=1, default=datetime.isoformat))
+        except OSError as error:
+            _log.error(
+                "snapshots and timers cannot be written; a restart will lose them",
+                file=str(self._path),
+                error=str(error),
+            )
+
+
+def _load(path: Path) -> dict[ZoneId, Kept]:
+    try:
+        found = cast("Json", json.loads(path.read_text()))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        state_file.set_aside(path, str(error))
+        return {}
+    rooms: dict[ZoneId, Kept] = {}
+    for zone, one in found.items() if isinstance(found, dict) else ():
+        try:
+            rooms[ZoneId(zone)] = _kept(one)
+        except (KeyError, TypeError, ValueError) as error:
+            _log.warning("what was kept for a zone is not valid", file=str(path), zone=zone, error=str(error))
+    return rooms
+
+
+def _kept(one: Any) -> Kept:  # noqa: ANN401  # JSON of a file that anybody may have edited
+    """Raises KeyError, TypeError or ValueError on anything that was not written here."""
+    timer, limit = one["timer"], one["limit"]
+    return Kept(
+        {str(name): _snapshot(given) for name, given in one["snapshots"].items()},
+        None if timer is None else SleepTimer(_time(timer["until"]), int(timer["fade"])),
+        None
+        if limit is None
+        else Limit(None if limit["value"] is None else float(limit["value"]), _time(limit["until"])),
+    )
+
+
+def _snapshot(given: dict[str, Any]) -> Snapshot:
+    group, played = given.pop("group"), given.pop("playback")
+    return Snapshot(
+        **given,
+        group=None if group is None else tuple(group),
+        playback=None if played is None else Playback(**played | {"queue": tuple(played["queue"])}),
+    )
+
+
+def _time(text: str) -> datetime:
+    """Raises ValueError for a time without zone: it could not be compared."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(f"{text} has no time zone")
+    return at
