@@ -204,9 +204,9 @@ async def running(
     `prepare` has the HEOS system before the daemon starts.
     """
     async with AsyncExitStack() as stack:
-        settings: dict[str, Any] = {"boot_time": 0.2, "answer_delay": (0.001, 0.01)}
+        settings: dict[str, Any] = {"port": 0, "boot_time": 0.2, "answer_delay": (0.001, 0.01)}
         receiver = await stack.enter_async_context(
-            AvrSimulator(host=address, port=0, **(settings | dict(avr_settings or {})))
+            AvrSimulator(host=address, **(settings | dict(avr_settings or {})))
         )
         receiver.state.main.source = "NET"
         system = await stack.enter_async_context(

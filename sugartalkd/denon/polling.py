@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from sugartalkd.denon import settings
@@ -20,7 +20,7 @@ from sugartalkd.denon.protocol import (
 from sugartalkd.denon.screen import NETWORK_INPUTS, SCREEN_LINES, TUNER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from sugartalkd.denon.known import Known
     from sugartalkd.denon.session import Session
@@ -59,6 +59,9 @@ class Polling:
         self._surveyed = surveyed
         """Called when all settings have been asked for."""
         self.surveying = False
+        self._silencers = 0
+        self._calm = asyncio.Event()
+        self._calm.set()
         self._settings_due = asyncio.Event()
         self._recalled = asyncio.Event()
         self._source_changed = asyncio.Event()
@@ -90,6 +93,18 @@ class Polling:
     def retuned(self) -> None:
         """The tuner went to another station."""
         self._source_changed.set()
+
+    @contextmanager
+    def silenced(self) -> Generator[None]:
+        """Ask nothing of this while somebody listens to the answer of another command."""
+        self._silencers += 1
+        self._calm.clear()
+        try:
+            yield
+        finally:
+            self._silencers -= 1
+            if not self._silencers:
+                self._calm.set()
 
     # -- settings --------------------------------------------------------------------------------------
 
@@ -124,6 +139,7 @@ class Polling:
                     asked.add(texts[0])
                     if self._settings_due.is_set() or not self._known.power(MAIN):
                         break
+                    await self._calm.wait()
                     await self.ask(session, name)
                     await asyncio.sleep(SETTINGS_GAP)
             finally:
@@ -169,6 +185,7 @@ class Polling:
                 self._known.forget_media()
                 self._publish()
                 continue
+            await self._calm.wait()
             self._known.forget_lines()
             if source == TUNER:
                 interval = TUNER_INTERVAL

@@ -330,7 +330,7 @@ class DenonReceiver:
             raise BadPayload(f"a receiver takes 1 to {RAW_LIMIT} printable ASCII characters as one command")
         session = self._link.session
         heard: list[str] = []
-        with ExitStack() as listening:
+        with ExitStack() as listening, self._polling.silenced():
             # A subject of its own: nothing takes its place, and it takes nothing's.
             subject = Subject(SettingChange, MAIN, f"raw {next(self._raw_numbers)}")
             await session.send(line, subject, lambda: listening.enter_context(session.overhear(heard.append)))

@@ -347,7 +347,7 @@ def _retained_zones(raw: bytes) -> Iterable[Zone]:
         if not isinstance(one, dict):
             continue
         zone, words, volume = one.get("id"), one.get("capabilities"), one.get("volume")
-        receiver = one.get("receiver")
+        receiver, settings = one.get("receiver"), one.get("settings")
         if not isinstance(zone, str) or not ZONE_ID.fullmatch(zone):
             continue
         known = {word for word in words if isinstance(word, str)} if isinstance(words, list) else set[str]()
@@ -356,6 +356,9 @@ def _retained_zones(raw: bytes) -> Iterable[Zone]:
             ZoneId(zone),
             zone,
             receiver=ReceiverId(receiver) if isinstance(receiver, str) and receiver else None,
+            settings=tuple(name for name in settings if isinstance(name, str))
+            if isinstance(settings, list)
+            else (),
             owner=Owner.PLAYER if maximum == PLAYER_SCALE.maximum else Owner.RECEIVER,
             capabilities=frozenset(one for one in Capability if one.value in known),
         )

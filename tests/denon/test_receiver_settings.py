@@ -304,6 +304,17 @@ async def test_raw_returns_what_came_within_300_ms() -> None:
         assert house.state().settings["dynamic_eq"] is True, "what is understood counts"
 
 
+async def test_raw_is_not_disturbed_by_questions_of_our_own() -> None:
+    async with AvrSimulator(port=0, answer_delay=QUICK) as avr, running(avr.port) as house:
+        await until(lambda: "PSDYNEQ ?" in sent(avr))
+        began = len(avr.ledger)
+        lines = await house.main.raw("PVBR ?")
+        assert lines[-1:] == ["PVBR 050"]
+        assert len(lines) <= 2, "but for the answer to what had been asked before"
+        await until(lambda: "quick_select" in house.state().settings, 8)
+        assert len(avr.ledger) > began + 10, "it goes on afterwards"
+
+
 @pytest.mark.usefixtures("calmly")
 async def test_raw_brings_junk_too_and_is_paced() -> None:
     async with AvrSimulator(port=0, answer_delay=QUICK) as avr, running(avr.port, pacing=0.06) as house:

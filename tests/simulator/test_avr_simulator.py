@@ -80,6 +80,9 @@ class Settings(TypedDict, total=False):
     standby_answers: StandbyAnswers
     minute: float
     any_line_end: bool
+    speakers: tuple[str, ...]
+    old_words: bool
+    marantz: bool
 
 
 def receiver(**settings: Unpack[Settings]) -> AvrSimulator:
@@ -297,6 +300,28 @@ async def test_quick_select_moves_everything() -> None:
 async def test_settings(command: str, answer: list[str]) -> None:
     async with talking() as (_, client):
         assert await client.says(command) == answer
+
+
+async def test_only_speakers_in_use_have_a_level() -> None:
+    async with talking(speakers=("FL", "TFL")) as (_, client):
+        assert await client.says("CV?") == ["CVFL 50", "CVTFL 50", "CVEND"]
+        assert await client.says("CVTFL 515") == ["CVTFL 515"]
+        assert await client.says("CVC 52", "CVSDR 52") == []
+
+
+async def test_older_models_and_the_other_make_have_words_of_their_own() -> None:
+    async with talking(old_words=True, marantz=True) as (_, client):
+        assert await client.says("PSDYNVOL HEV", "PSDYNVOL NGT") == ["PSDYNVOL NGT"]
+        assert await client.says("PSRSTR LOW", "PSRSTR MODE3") == ["PSRSTR MODE3"]
+        assert await client.says("MSQUICK ?", "MSSMART ?") == ["MSSMART0"]
+        assert (await client.says("MSSMART2"))[:2] == ["MSSMART2", "SIGAME"]
+
+
+async def test_the_tuner_has_a_name_or_none() -> None:
+    async with talking() as (simulator, client):
+        assert await client.says("TFANNAME?") == ["TFANNAMESUGAR FM"]
+        simulator.state.now_playing.station = ""
+        assert await client.says("TFANNAME?", "TFAN?") == ["TFAN008750"]
 
 
 async def test_settings_that_need_others() -> None:
