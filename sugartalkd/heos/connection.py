@@ -259,6 +259,9 @@ class CommandConnection:
         except asyncio.CancelledError:
             self._discard(heos)
             raise
+        if self._closed:  # meanwhile: whoever closed could not know of this one
+            self._discard(heos)
+            raise Moved
         self._heos = heos
         return heos
 
