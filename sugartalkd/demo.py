@@ -57,7 +57,7 @@ _CONFIG: Final = """\
 mqtt: {{host: 127.0.0.1, port: {port}, protocol: "{protocol}"}}
 heos: {{host: {house}}}
 receivers:
-  denon: {{host: {house}, port: {telnet}}}
+  denon: {{host: {house}, port: {telnet}, http: "off"}}
 zones:
   living_room: {{name: Living Room, receiver: denon, player: Living Room, inputs: {{TV box: SAT/CBL}}}}
   kitchen: {{name: Kitchen, player: Kitchen}}
