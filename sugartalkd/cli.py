@@ -235,8 +235,10 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _capture(arguments: argparse.Namespace) -> int:
+    from sugartalkd import log  # noqa: PLC0415
     from sugartalkd.capture import command  # noqa: PLC0415
 
+    log.configure("warning", "auto")
     file: Path = arguments.output or Path(command.file_name())
     if not file.parent.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):
         _complain(f"{file} cannot be written: choose another place with --output")

@@ -26,6 +26,7 @@ from sugartalkd.heos.session import HeosSession
 from sugartalkd.model import HEOS_LINK, LinkWord, ReceiverId, ReceiverZone, receiver_link
 from sugartalkd.recording import NotARecording, Recording, load
 from sugartalkd.simulator.avr import AvrSimulator, SlotPolicy, StandbyAnswers
+from sugartalkd.simulator.avr_http import AvrHttp
 from sugartalkd.simulator.heos import HeosSimulator, SimulatedItem, SimulatedPlayer
 from sugartalkd.simulator.replay import AvrReplay, HeosReplay, read_device
 from sugartalkd.state import StateStore
@@ -81,8 +82,10 @@ async def _receiver(**options: object) -> AsyncGenerator[AvrSimulator]:
         yield avr
 
 
-def _avr(avr: AvrSimulator, factor: float = QUICK, gap: float = 0.0) -> AvrCapture:
-    return AvrCapture("127.0.0.1", avr.port, hint=hint(None), factor=factor, gap=gap)
+def _avr(
+    avr: AvrSimulator, factor: float = QUICK, gap: float = 0.0, web_ports: tuple[int, ...] = ()
+) -> AvrCapture:
+    return AvrCapture("127.0.0.1", avr.port, hint=hint(None), factor=factor, gap=gap, web_ports=web_ports)
 
 
 def _heos(address: str, factor: float = 1.0, gap: float = 0.0) -> HeosCapture:
@@ -254,6 +257,24 @@ async def test_a_heos_system_that_hangs_ends_with_what_there_is(address: str, tm
     assert recording.devices[0].ended == "it did not answer everything"
 
 
+async def test_a_heos_system_that_resets_the_connection_ends_with_what_there_is(
+    address: str, tmp_path: Path
+) -> None:
+    device = _heos(address, gap=0.05)
+    async with _system(address) as heos:
+        capture = asyncio.create_task(_captured(tmp_path / "c.json", device))
+        await until(lambda: len(heos.ledger) >= 4)
+        heos.send_garbage()
+        await until(lambda: len(heos.ledger) >= 6)
+        heos.reset_all()
+        recording, said = await capture
+    assert device.ended is not None
+    assert address in device.ended
+    assert len(recording.devices[0].exchanges) >= 6
+    assert [one.line for one in recording.devices[0].unasked] == [b'{"xxxx":{"xxxxxxx":"xxxxx/xx']
+    assert any(device.ended in line for line in said)
+
+
 # -- receiver ------------------------------------------------------------------------------------------
 
 
@@ -301,10 +322,12 @@ async def test_a_receiver_in_standby_is_asked_three_questions(
 ) -> None:
     async with _receiver(standby_answers=answers) as avr:
         avr.state.power = avr.state.main.power = False
-        recording, said = await _captured(tmp_path / "c.json", _avr(avr))
+        async with AvrHttp() as web:
+            recording, said = await _captured(tmp_path / "c.json", _avr(avr, web_ports=(web.port,)))
         assert [one.frame for one in avr.ledger] == list(FIRST)
         assert not avr.state.power
     assert recording.devices[0].ended is None
+    assert recording.devices[0].model == "AVR-X2300W"
     assert any("standby" in line for line in said)
 
 
@@ -384,7 +407,7 @@ async def test_a_capture_goes_through_the_daemons_shared_session() -> None:
         )
         async with _running(receiver.run()):
             await until(lambda: store.links[receiver_link(denon)].word is LinkWord.ONLINE)
-            device = AvrCapture("127.0.0.1", port, gap=0.0)
+            device = AvrCapture("127.0.0.1", port, gap=0.0, web_ports=())
             asking = asyncio.create_task(device.run(0, lambda _text: None))
             await until(lambda: device.answered > 12 or asking.done())
             asking.cancel()

@@ -59,7 +59,10 @@ def test_masking_twice_is_masking_once(entries: list[list[tuple[str, str]]]) -> 
     assert [mask_heos.mask_line(line, second) for line in once] == once
 
 
-@given(st.binary(max_size=200))
+TELNET: Final = st.text("ANSEHFRUPMVTW015 :%ax\0\né", max_size=20).map(str.encode)
+
+
+@given(st.one_of(st.binary(max_size=200), TELNET))
 def test_any_bytes_can_be_masked(data: bytes) -> None:
     masked = mask_avr.mask_line(data, Pseudonyms())
     assert len(masked) == len(data)
@@ -108,6 +111,8 @@ def test_a_file_keeps_every_byte(talk: list[tuple[bytes, list[tuple[int, bytes]]
         (b'{"payload":{"song":"R%26B \\u00fcber\\/alles"}}', b'{"payload":{"song":"Title 1%26\\u00e9\\/"}}'),
         (b'{"payload":{"mid":"inputs/cd","song":"Url Stream"}}', None),
         (b'{"payload":{"song":"","image_url":"","unknown":"on","other":7,"more":null}}', None),
+        (b'{"payload":{"new":1e999,"other":-1.5e9,"more":9999,"most":123456789}}',
+         b'{"payload":{"new":1e999,"other":-1.5e9,"more":9999,"most":1000000001}}'),
         (b'{"payload":{"song":"caf\xe9"}}', b'{"payload":{"song":"Title 1\xff"}}'),
         (b'{"heos":{"command":"x/y","message":"pid=5&url=http://a.b/c?d=1&e=2"}}',
          b'{"heos":{"command":"x/y","message":"pid=1000000001&url=http://192.0.2.1/url1?=&"}}'),
@@ -142,6 +147,8 @@ def test_lines_of_a_heos_system(line: bytes, masked: bytes | None) -> None:
         ("NSE0Now Playing Annas NAS\0left", "NSE0Now Playing xxxxx xxx\0xxxx"),
         ("NSE5\x01 1:23  40%\0", None),
         ("NSE5\x01Sommer 69\0", "NSE5\x01xxxxxx xx\0"),
+        ("ANNAS ROOM", "ANxxx xxxx"),
+        ("SSNEWTHING Annas", "SSNEWTHIxx xxxxx"),
         ("NSE1\x01Zoë\0", "NSE1\x01xxé\0"),
         ("BridgeCo AG Telnet server", "xxxxxxxx xx xxxxxx xxxxxx"),
     ],

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from sugartalkd.capture.avr_questions import FIRST, POWER, QUESTIONS, STANDBY, answers, completes
 from sugartalkd.capture.conversation import Conversation, Language, Unavailable
+from sugartalkd.denon.identity import PORTS, read_identity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sugartalkd.recording import Device
 
@@ -28,19 +29,33 @@ _LANGUAGE: Final = Language(sends=b"\r", ends=b"\r", strips=b"", belongs=answers
 class AvrCapture:
     """One receiver; `device` may be called at any time. In standby it is asked three questions, no more."""
 
-    kind: Final = "avr"
-
     def __init__(
-        self, host: str, port: int = PORT, *, hint: str = "", factor: float = 1.0, gap: float = GAP
+        self,
+        host: str,
+        port: int = PORT,
+        *,
+        hint: str = "",
+        factor: float = 1.0,
+        gap: float = GAP,
+        web_ports: Sequence[int] = PORTS,
     ) -> None:
-        """`hint`: what to do if its only session is taken; `factor` makes every limit shorter or longer.
+        """Nothing is opened yet.
 
-        `gap` is seconds before each question.
+        Args:
+            host: Its address.
+            port: Of its telnet, or of the session that the daemon shares.
+            hint: What to do if its only session is taken.
+            factor: Makes every limit for an answer shorter or longer.
+            gap: Seconds before each question.
+            web_ports: Where its web side is asked for its model.
         """
         self.name = f"receiver at {host}:{port}"
         self.silent: list[str] = []
         self.refused: list[str] = []
         self.ended: str | None = None
+        self._host = host
+        self._web_ports = web_ports
+        self._model: str | None = None
         self._hint = hint
         self._factor = factor
         self._gap = gap
@@ -55,6 +70,9 @@ class AvrCapture:
         try:
             await self._conversation.open()
             await self._ask_all(say)
+            identity = await read_identity(self._host, self._web_ports)
+            self._model = None if identity is None else identity.model
+            say(f"model: {self._model or 'its web side does not say'}")
             say(f"listening for {seconds:g} s: now is the time to turn its knob")
             await self._conversation.listen(seconds, last=True)
         except Unavailable as error:
@@ -63,7 +81,7 @@ class AvrCapture:
             await self._conversation.close()
 
     def device(self) -> Device:
-        return self._conversation.device("avr", model=None, firmware=None, ended=self.ended)
+        return self._conversation.device("avr", model=self._model, firmware=None, ended=self.ended)
 
     async def _ask_all(self, say: Callable[[str], None]) -> None:
         power = await self._ask(POWER, FIRST_LIMIT, say)
@@ -86,5 +104,5 @@ class AvrCapture:
         )
         if not lines:
             self.silent.append(question)
-        say(f"{question}: {len(lines)} lines" if lines else f"{question}: no answer")
+        say(f"{question}: {len(lines) or 'no'} {'line' if len(lines) == 1 else 'lines'}")
         return lines

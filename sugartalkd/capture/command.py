@@ -97,7 +97,10 @@ class Capture:
         recording = masked([device.device() for device in self._devices], self._began)
         file.touch(mode=0o600)
         file.write_text(dump(recording), encoding="utf-8")
-        self._say(f"{file} is written; what was masked in it, and how many of each:")
+        masked_kinds = (
+            "what was masked in it, and how many of each:" if recording.masked else "nothing is masked."
+        )
+        self._say(f"{file} is written; {masked_kinds}")
         for kind, count in recording.masked.items():
             self._say(f"  {count:4} {kind}")
         self._say(

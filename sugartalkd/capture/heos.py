@@ -34,8 +34,6 @@ def _command_sent(line: bytes) -> str:
 class HeosCapture:
     """One system, asked through one device; `device` may be called at any time."""
 
-    kind: Final = "heos"
-
     def __init__(
         self, host: str, port: int = PORT, *, missing: bool = False, factor: float = 1.0, gap: float = GAP
     ) -> None:

@@ -19,7 +19,11 @@ _SCREEN: Final = re.compile(rb"(\n*NS[EA])([0-9])([^\0]*)(.*)", re.DOTALL)
 _PLAYING: Final = b"Now Playing "
 _TIME: Final = re.compile(rb"[\x00-\x1f\x80]?[0-9: %]*")
 _TIME_LINE: Final = b"5"
-_CODE: Final = re.compile(rb"\n*(?:NSFRN ?|NSH[0-9]{2}|TFANNAME|SSFUN[A-Z0-9/]*|[A-Z]{2}[A-Z0-9]{0,6})")
+# Of what is in neither list the code itself stays, where it is of a family that is known.
+_CODE: Final = re.compile(
+    rb"\n*(?:NSFRN ?|NSH[0-9]{2}|TFANNAME|SSFUN[A-Z0-9/]*"
+    rb"|(?:AP|BD|BT|DA|HD|IL|NS|OP|SP|SR|SS|SY|UG|VI|XM)[A-Z0-9]{0,6}|[A-Z]{2})"
+)
 
 
 def mask_line(line: bytes, masks: Pseudonyms) -> bytes:

@@ -220,8 +220,9 @@ class _Masking:
                 return _masked_source(value, self._masks)
             if key in _IDS and value >= 10**SHORT_ID:
                 return self._masks.integer("media id", value)
-        kept = key in _KEPT or abs(value) < OFFICIAL
-        return value if kept else self._masks.integer("number", int(value))
+        if isinstance(value, float) or key in _KEPT or abs(value) < OFFICIAL:
+            return value  # no id has decimals
+        return self._masks.integer("number", value)
 
     def _name(self, text: str, around: _Object | None, path: tuple[str, ...]) -> str:
         """Names are everywhere: whose it is, the command tells, and what stands beside it."""
