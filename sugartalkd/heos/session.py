@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from pyheos import CommandError, CommandFailedError, Credentials, Heos, HeosError
 from pyheos.types import ConnectionState
 
+from sugartalkd.aside import Aside
 from sugartalkd.errors import HeosFailed, HeosOffline, SugartalkError
 from sugartalkd.heos import translate
 from sugartalkd.heos.account import Account
@@ -38,7 +39,7 @@ from sugartalkd.retry import Retry
 from sugartalkd.state import LinkBook, ZoneReport
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Coroutine
+    from collections.abc import Awaitable, Callable, Collection
 
     from pyheos import HeosPlayer
 
@@ -109,8 +110,8 @@ class HeosSession:
         self._told: tuple[FoundPlayer, ...] = ()
         self.groups = Groups(self, timeout)
         self.queues = Queues(self)
-        self._beside: set[asyncio.Task[None]] = set()
-        self._closing: set[asyncio.Task[None]] = set()
+        self._beside = Aside()
+        self._closing = Aside()
         self._retry = Retry(SHORTEST_PAUSE, time.monotonic())
         self._restoring: asyncio.Task[None] | None = None
         """Signs in again."""
@@ -169,18 +170,17 @@ class HeosSession:
     async def run(self) -> None:
         """Connect, follow, and connect again, without end."""
         self._retry = Retry(SHORTEST_PAUSE, time.monotonic())
-        self._aside(self._probe_silent(), "heos silent players")
-        self._aside(_kept(self.groups.run), "heos groups")
-        self._aside(_kept(self.queues.run), "heos queues")
+        self._beside.start(self._probe_silent(), "heos silent players")
+        self._beside.start(_kept(self.groups.run), "heos groups")
+        self._beside.start(_kept(self.queues.run), "heos queues")
         try:
             while True:
                 await self._session()
         finally:
             self._book.close()
             self._leave()
-            for task in self._beside:
-                task.cancel()
-            await asyncio.gather(*self._beside, *self._closing, return_exceptions=True)
+            await self._beside.end()
+            await self._closing.wait()
 
     # -- for players ---------------------------------------------------------------------------------
 
@@ -363,7 +363,7 @@ class HeosSession:
         self._events = events
         if self._commands is None:
             self._commands = CommandConnection(host, self._timeout, self._discard)
-            self._restoring = self._aside(self._account.restore(), "heos account")
+            self._restoring = self._beside.start(self._account.restore(), "heos account")
         self._take_players(players)
         self._book.online(latency, read_through=False)
         return events
@@ -503,20 +503,7 @@ class HeosSession:
 
     def _discard(self, heos: Heos) -> None:
         """Close a connection without waiting for it; `run` waits at its end."""
-        self._own(close(heos), "heos close", self._closing)
-
-    def _aside(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
-        """Run something beside the session; `run` ends it."""
-        return self._own(work, name, self._beside)
-
-    @staticmethod
-    def _own(
-        work: Coroutine[None, None, None], name: str, owner: set[asyncio.Task[None]]
-    ) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work, name=name)
-        owner.add(task)
-        task.add_done_callback(owner.discard)
-        return task
+        self._closing.start(close(heos), "heos close")
 
 
 async def _kept(job: Callable[[], Awaitable[None]]) -> None:

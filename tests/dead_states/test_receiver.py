@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from sugartalkd.simulator.avr import SlotPolicy, StandbyAnswers
+from sugartalkd.simulator.avr import SlotPolicy
 from tests.dead_states.trial import RECEIVER, Fault, endure_all, hasten
 from tests.house import running
 
@@ -86,7 +86,9 @@ async def answer_quickly(house: House) -> None:
 
 BREAKING: Final = (
     Fault("refused", unplug, plug_in, lasting=True, last_word="busy", look=events_go_on),
-    Fault("accepted, then closed", accept_and_close, let_in, lasting=True, last_word="busy", look=events_go_on),
+    Fault(
+        "accepted, then closed", accept_and_close, let_in, lasting=True, last_word="busy", look=events_go_on
+    ),
     Fault("kicked by another client", kick, look=events_go_on),
     Fault("reset", reset, look=events_go_on),
     Fault("closed while it is read", close_after_a_few, close_no_more, look=events_go_on),
@@ -178,4 +180,7 @@ async def test_the_link_stays_online(
         await watcher.wait("bridge/connection/receiver/denon", "online")
         await watcher.wait("kitchen/availability", "online")
         await endure_all(house, watcher, RECEIVER, fault)
-        assert {one.text for one in watcher.all("bridge/connection/receiver/denon")} <= {"connecting", "online"}
+        assert {one.text for one in watcher.all("bridge/connection/receiver/denon")} <= {
+            "connecting",
+            "online",
+        }
