@@ -126,7 +126,7 @@ class Daemon:
 
     @property
     def heos(self) -> HeosSystem | None:
-        return self._heos
+        return None if self._heos is None else self._heos.requests
 
     # -- one run -------------------------------------------------------------------------------------
 

@@ -215,7 +215,7 @@ async def test_the_daemon_works_with_a_replayed_heos_system(
             assert [one.name for one in found[-1]] == ["Player 1", "Player 2&"]
             await session.player(found[-1][0].key).set_volume(12)
             assert heos.received("player/set_volume"), "answered with success, though nothing changes"
-            assert (await session.favorites(10, 0)).items
+            assert (await session.requests.favorites(10, 0)).items
 
 
 async def test_answers_come_as_late_as_recorded(address: str, other_address: str, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ async def test_signed_in_again_after_a_power_cut(address: str) -> None:
         assert home.session.account == CONFIGURED[0]
         await power_cut(home)
         await until(lambda: home.heos.user == CONFIGURED[0], 30)
-        await home.session.sign_in(*OTHER)
+        await home.session.requests.sign_in(*OTHER)
         assert (home.heos.user, home.session.account) == (OTHER[0], OTHER[0])
         await power_cut(home)
         await until(lambda: home.heos.user == OTHER[0] and home.session.account == OTHER[0], 30)
@@ -51,26 +51,26 @@ async def test_signed_in_again_after_a_power_cut(address: str) -> None:
 
 async def test_signing_out_forgets_the_account(address: str) -> None:
     async with heos_home(address, account=CONFIGURED, prepare=forgets) as home:
-        await home.session.sign_out()
+        await home.session.requests.sign_out()
         assert (home.heos.user, home.session.account) == (None, "signed_out")
         await power_cut(home)
         await until(lambda: home.session.account == "signed_out", 10)
         assert entered(home) == [CONFIGURED[0]]
         home.heos.faults.fail("system/sign_out", 8)
-        await home.session.sign_out()  # nobody is signed in: what was wanted
+        await home.session.requests.sign_out()  # nobody is signed in: what was wanted
 
 
 async def test_wrong_credentials_change_nothing(address: str) -> None:
     async with heos_home(address, account=CONFIGURED, prepare=forgets) as home:
         home.heos.password = CONFIGURED[1]
         with pytest.raises(HeosFailed, match="wrong user name or password") as refused:
-            await home.session.sign_in(*OTHER)
+            await home.session.requests.sign_in(*OTHER)
         assert OTHER[1] not in repr(refused.value)
         assert (home.heos.user, home.session.account) == (CONFIGURED[0], CONFIGURED[0])
         await power_cut(home)
         await until(lambda: home.heos.user == CONFIGURED[0], 30)
         with pytest.raises(BadPayload):
-            await home.session.sign_in("a", "b\r\nheos://system/reboot")
+            await home.session.requests.sign_in("a", "b\r\nheos://system/reboot")
         assert not home.heos.received("system/reboot")
 
 
@@ -100,7 +100,7 @@ async def test_the_vendors_cloud_may_come_back_later(address: str, monkeypatch: 
         assert home.accounts == ["signed_out", CONFIGURED[0]]
         home.heos.faults.fail("system/sign_in", -2001)
         with pytest.raises(HeosFailed, match="cannot reach the vendor's servers"):
-            await home.session.sign_in(*OTHER)
+            await home.session.requests.sign_in(*OTHER)
 
 
 async def test_an_old_account_that_is_still_signing_in_does_not_win(address: str) -> None:
@@ -109,7 +109,7 @@ async def test_an_old_account_that_is_still_signing_in_does_not_win(address: str
         await power_cut(home)
         await until(lambda: len(entered(home)) == 2 and home.online(), 10)
         home.heos.faults.delay.clear()  # the old one has begun already
-        await home.session.sign_in(*OTHER)
+        await home.session.requests.sign_in(*OTHER)
         await asyncio.sleep(0.7)
         assert (home.heos.user, home.session.account) == (OTHER[0], OTHER[0])
 
@@ -127,12 +127,12 @@ async def test_no_password_is_logged(address: str, caplog: pytest.LogCaptureFixt
     async with heos_home(address, account=CONFIGURED) as home:
         home.heos.password = "right-one"  # noqa: S105  # the simulator's
         with pytest.raises(HeosFailed):
-            await home.session.sign_in("a", "wrong-one")
-        await home.session.sign_in("a", "right-one")
+            await home.session.requests.sign_in("a", "wrong-one")
+        await home.session.requests.sign_in("a", "right-one")
         home.heos.faults.fail_without_text = True
         home.heos.faults.fail("system/sign_in", 6)
         with pytest.raises(HeosFailed) as failed:
-            await home.session.sign_in("a", "right-one")
+            await home.session.requests.sign_in("a", "right-one")
         assert "-one" not in repr(failed.value)
         assert failed.value.__cause__ is None
         assert failed.value.__suppress_context__
@@ -143,7 +143,7 @@ async def test_no_password_is_logged(address: str, caplog: pytest.LogCaptureFixt
 async def test_reboot_counts_when_the_connection_closes(address: str) -> None:
     async with heos_home(address) as home:
         began = asyncio.get_running_loop().time()
-        await home.session.reboot()
+        await home.session.requests.reboot()
         assert asyncio.get_running_loop().time() - began < 0.5
         await until(lambda: not home.online())
         await until(home.online, 10)
@@ -153,7 +153,7 @@ async def test_reboot_counts_after_two_silent_seconds(address: str) -> None:
     async with heos_home(address) as home:
         home.heos.faults.reboot_unanswered = True
         began = asyncio.get_running_loop().time()
-        await home.session.reboot()
+        await home.session.requests.reboot()
         assert 1.9 < asyncio.get_running_loop().time() - began < 2.5
         assert len(home.heos.received("system/reboot")) == 1
 
@@ -163,13 +163,17 @@ async def test_a_refused_reboot_is_no_reboot(address: str) -> None:
         home.heos.faults.fail("system/reboot", 1)
         home.heos.faults.delay["system/reboot"] = 0.1
         with pytest.raises(HeosFailed, match="refused to restart"):
-            await home.session.reboot()
+            await home.session.requests.reboot()
 
 
 async def test_nothing_of_it_without_a_system(address: str) -> None:
     async with heos_home(address) as home:
         await home.heos.power_off()
         await until(lambda: not home.online())
-        for work in (home.session.sign_in(*OTHER), home.session.sign_out(), home.session.reboot()):
+        for work in (
+            home.session.requests.sign_in(*OTHER),
+            home.session.requests.sign_out(),
+            home.session.requests.reboot(),
+        ):
             with pytest.raises(HeosOffline):
                 await work

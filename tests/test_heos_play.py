@@ -37,8 +37,8 @@ def now(home: HeosHome) -> str | None:
 async def test_tracks_and_albums_go_where_they_are_wished(address: str) -> None:
     async with heos_home(address) as home:
         kitchen = home.session.player(KITCHEN_KEY)
-        root = await home.session.browse(SERVER, None, 50, 0)
-        train = await home.session.browse(SERVER, "c7", 50, 0)
+        root = await home.session.requests.browse(SERVER, None, 50, 0)
+        train = await home.session.requests.browse(SERVER, "c7", 50, 0)
         await kitchen.play_media(id_of(root, "R&B Hits"), Enqueue.REPLACE)
         assert (queue(home), now(home)) == (["Moanin'", "Work Song"], "Moanin'")
         await kitchen.play_media(id_of(train, "Locomotion"), Enqueue.END)
@@ -50,7 +50,7 @@ async def test_tracks_and_albums_go_where_they_are_wished(address: str) -> None:
         assert now(home) == "Moment's Notice"
         await kitchen.play_media(id_of(root, "Blue Train"), Enqueue.REPLACE)
         assert queue(home) == ["Blue Train", "Moment's Notice", "Locomotion"]
-        artist = await home.session.browse(SERVER, "a1", 50, 0)
+        artist = await home.session.requests.browse(SERVER, "a1", 50, 0)
         await kitchen.play_media(id_of(artist, "Giant Steps"), Enqueue.REPLACE)
         assert queue(home) == ["Giant Steps", "Naima"]
         assert [one.arguments["aid"] for one in home.heos.received("browse/add_to_queue")] == [*"432144"]
@@ -59,7 +59,7 @@ async def test_tracks_and_albums_go_where_they_are_wished(address: str) -> None:
 @pytest.mark.parametrize("enqueue", list(Enqueue))
 async def test_an_empty_queue_starts_to_play(address: str, enqueue: Enqueue) -> None:
     async with heos_home(address) as home:
-        train = await home.session.browse(SERVER, "c7", 50, 0)
+        train = await home.session.requests.browse(SERVER, "c7", 50, 0)
         await home.session.player(KITCHEN_KEY).play_media(id_of(train, "Locomotion"), enqueue)
         assert (queue(home), now(home), home.kitchen.state) == (["Locomotion"], "Locomotion", "play")
 
@@ -67,10 +67,10 @@ async def test_an_empty_queue_starts_to_play(address: str, enqueue: Enqueue) -> 
 async def test_what_was_found_can_be_played(address: str) -> None:
     async with heos_home(address) as home:
         kitchen = home.session.player(KITCHEN_KEY)
-        found = await home.session.search(SERVER, "naima", "track", 50, 0)
+        found = await home.session.requests.search(SERVER, "naima", "track", 50, 0)
         await kitchen.play_media(id_of(found, "Naima"), Enqueue.REPLACE)
         assert queue(home) == ["Naima"]
-        found = await home.session.search(SERVER, "blue", "album", 50, 0)
+        found = await home.session.requests.search(SERVER, "blue", "album", 50, 0)
         await kitchen.play_media(id_of(found, "Blue Train"), Enqueue.REPLACE)
         assert len(queue(home)) == 3
 
@@ -78,16 +78,16 @@ async def test_what_was_found_can_be_played(address: str) -> None:
 async def test_stations_and_inputs(address: str) -> None:
     async with heos_home(address, account=ACCOUNT) as home:
         kitchen = home.session.player(KITCHEN_KEY)
-        radio = await home.session.browse("tunein", "g1", 50, 0)
+        radio = await home.session.requests.browse("tunein", "g1", 50, 0)
         await kitchen.play_media(id_of(radio, "Radio Two"), Enqueue.REPLACE)
         assert now(home) == "Radio Two live"
         assert home.heos.received("browse/play_stream")[-1].arguments == {
             "sid": "3", "pid": str(KITCHEN), "name": "Radio Two", "mid": "s2", "cid": "g1",
         }  # fmt: skip
-        favourites = await home.session.favorites(50, 0)
+        favourites = await home.session.requests.favorites(50, 0)
         await kitchen.play_media(id_of(favourites, "Jazz & Blues"), Enqueue.NOW)
         assert now(home) == "Jazz & Blues live"
-        inputs = await home.session.browse("inputs", None, 50, 0)
+        inputs = await home.session.requests.browse("inputs", None, 50, 0)
         await kitchen.play_media(id_of(inputs, "Kitchen - CD"), Enqueue.REPLACE)
         assert "spid" not in home.heos.received("browse/play_input")[-1].arguments
         other = id_of(inputs, "Living Room - TV")
@@ -109,8 +109,8 @@ async def test_stations_and_inputs(address: str) -> None:
 async def test_what_cannot_be_played_says_so(address: str) -> None:
     async with heos_home(address) as home:
         kitchen = home.session.player(KITCHEN_KEY)
-        sources = await home.session.sources()
-        root = await home.session.browse(SERVER, None, 50, 0)
+        sources = await home.session.requests.sources()
+        root = await home.session.requests.browse(SERVER, None, 50, 0)
         for what in (id_of(sources, "Local Music"), id_of(root, "Everything")):
             with pytest.raises(Unsupported, match="cannot be played as a whole"):
                 await kitchen.play_media(what, Enqueue.REPLACE)
@@ -125,7 +125,7 @@ async def test_what_cannot_be_played_says_so(address: str) -> None:
 async def test_playing_is_patient(address: str) -> None:
     async with heos_home(address) as home:
         kitchen = home.session.player(KITCHEN_KEY)
-        train = await home.session.browse(SERVER, "c7", 50, 0)
+        train = await home.session.requests.browse(SERVER, "c7", 50, 0)
         home.heos.faults.fail("browse/add_to_queue", 13, times=2)
         home.heos.faults.under_process.add("browse/add_to_queue")
         home.heos.faults.delay["browse/add_to_queue"] = 2.5  # more than other commands may take

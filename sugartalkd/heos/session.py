@@ -12,7 +12,7 @@ from pyheos import CommandError, CommandFailedError, Credentials, Heos, HeosErro
 from pyheos.types import ConnectionState
 
 from sugartalkd.aside import Aside
-from sugartalkd.errors import HeosFailed, HeosOffline, SugartalkError
+from sugartalkd.errors import HeosOffline, SugartalkError
 from sugartalkd.heos import translate
 from sugartalkd.heos.account import Account
 from sugartalkd.heos.browse import Browser
@@ -21,11 +21,10 @@ from sugartalkd.heos.connection import (
     CommandConnection,
     Moved,
     NoReply,
-    ReadingConnection,
     Unreachable,
     accepts,
-    close,
 )
+from sugartalkd.heos.connections import Connections
 from sugartalkd.heos.discovery import search
 from sugartalkd.heos.events import Events, Lost, Poisoned
 from sugartalkd.heos.groups import Groups
@@ -33,6 +32,7 @@ from sugartalkd.heos.hosts import Hosts
 from sugartalkd.heos.known import Known
 from sugartalkd.heos.player import PlayerControl
 from sugartalkd.heos.queue import Queues
+from sugartalkd.heos.requests import Requests
 from sugartalkd.log import get_logger
 from sugartalkd.model import HEOS_LINK, LinkWord
 from sugartalkd.retry import Retry
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from pyheos import HeosPlayer
 
-    from sugartalkd.model import FoundPlayer, Page, PlayerKey
+    from sugartalkd.model import FoundPlayer, PlayerKey
     from sugartalkd.state import StateStore
 
 _log = get_logger(__name__)
@@ -58,8 +58,6 @@ RELOADS: Final = (3.0, 10.0, 60.0)
 """Seconds until players are asked again that did not tell everything; the last one repeats."""
 PROBE: Final = 5.0
 """Seconds between two questions to a player that does not answer."""
-SLOW: Final = 28.0
-"""Seconds for what may take long: signing in, or a URL that the device looks at before it answers."""
 
 
 class HeosSession:
@@ -92,26 +90,21 @@ class HeosSession:
             self._account_is_another,
         )
         self.browser = Browser(self)
+        self.requests = Requests(self, self._account)
         self._heartbeat = heartbeat
         self._timeout = timeout
         self._book = LinkBook(store, HEOS_LINK, None if host == "auto" else host)
-        self._host: str | None = None
-        """The address that was used last."""
+        self._connections = Connections(timeout)
         self._found: str | None = None
         """The address that SSDP told last."""
         self._hosts = Hosts()
         self._events: Events | None = None
-        self._commands: CommandConnection | None = None
-        self._reading: ReadingConnection | None = None
-        self._spare: dict[PlayerKey, CommandConnection] = {}
-        """A connection of its own for each player that does not answer."""
         self._known: dict[PlayerKey, Known] = {}
         self._by_pid: dict[int, Known] = {}
         self._told: tuple[FoundPlayer, ...] = ()
         self.groups = Groups(self, timeout)
         self.queues = Queues(self)
         self._beside = Aside()
-        self._closing = Aside()
         self._retry = Retry(SHORTEST_PAUSE, time.monotonic())
         self._restoring: asyncio.Task[None] | None = None
         """Signs in again."""
@@ -126,47 +119,6 @@ class HeosSession:
         """The signed-in HEOS account, `signed_out`, or `None` while unknown."""
         return self._account.name
 
-    async def sources(self) -> Page:
-        """See Browser, as for the four below."""
-        return await self.browser.sources()
-
-    async def browse(self, source: str | int | None, container: str | None, limit: int, offset: int) -> Page:
-        return await self.browser.browse(source, container, limit, offset)
-
-    async def search(
-        self, source: str | int, query: str, criteria: str | int | None, limit: int, offset: int
-    ) -> Page:
-        return await self.browser.search(source, query, criteria, limit, offset)
-
-    async def favorites(self, limit: int, offset: int) -> Page:
-        return await self.browser.favorites(limit, offset)
-
-    async def playlists(self, limit: int, offset: int) -> Page:
-        return await self.browser.playlists(limit, offset)
-
-    async def sign_in(self, username: str, password: str) -> None:
-        """Instead of the configured account, for as long as the daemon runs. See Account."""
-        self._check_online()
-        await self._account.sign_in(username, password)
-
-    async def sign_out(self) -> None:
-        """Also forget with what to sign in again. See Account."""
-        self._check_online()
-        await self._account.sign_out()
-
-    async def reboot(self) -> None:
-        """Restart the device that the session is with. Raises HeosFailed or HeosOffline."""
-        self._check_online()
-        connection = self.own_connection()
-        try:
-            await connection.call(lambda heos: heos.reboot())
-        except CommandFailedError as error:
-            raise HeosFailed(f"the HEOS device refused to restart: {error}") from None
-        except (NoReply, Unreachable, Moved) as error:
-            raise HeosOffline(f"the HEOS device could not be told to restart: {error}") from None
-        finally:
-            connection.close()
-
     async def run(self) -> None:
         """Connect, follow, and connect again, without end."""
         self._retry = Retry(SHORTEST_PAUSE, time.monotonic())
@@ -180,59 +132,45 @@ class HeosSession:
             self._book.close()
             self._leave()
             await self._beside.end()
-            await self._closing.wait()
+            await self._connections.closed()
 
     # -- for players ---------------------------------------------------------------------------------
 
     def present(self, key: PlayerKey) -> tuple[Known, HeosPlayer]:
         """A player that can be told something now. Raises HeosOffline."""
-        self._check_online()
+        self.check_online()
         known = self._known.get(key)
         if known is None or known.player is None:
             raise HeosOffline("the HEOS system does not know this player at the moment")
         return known, known.player
 
     def connection_for(self, key: PlayerKey) -> CommandConnection:
-        """The shared connection; a player that does not answer has one of its own meanwhile."""
-        if self._commands is None:
-            raise HeosOffline("the HEOS system is not connected")
-        return self._spare.get(key, self._commands)
+        return self._connections.for_player(key)
 
     def own_connection(self, timeout: float | None = None) -> CommandConnection:
-        """A connection for what may take long, or fail by itself; whoever asks for it closes it."""
-        if self._host is None:
-            raise HeosOffline("the HEOS system is not connected")
-        return CommandConnection(self._host, timeout or SLOW, self._discard)
+        return self._connections.own(timeout)
 
     def browse_connection(self) -> CommandConnection:
-        """The connection for browsing, searching and reading queues: in order, 29 s each, Busy when full.
-
-        Raises HeosOffline. What it raises itself while the system is lost is Moved or NoReply.
-        """
-        self._check_online()
-        if self._reading is None:
-            self._reading = ReadingConnection(self._host or "", self._discard)
-        return self._reading
+        """Raises HeosOffline; what it raises itself while the system is lost is Moved or NoReply."""
+        self.check_online()
+        return self._connections.reading()
 
     async def account_settled(self) -> None:
         await self._account.settled()
 
-    def _check_online(self) -> None:
+    def check_online(self) -> None:
         if self._book.word is not LinkWord.ONLINE:
             raise HeosOffline(f"the HEOS system is {self._book.word.value}; the command was not sent")
 
     def answered(self, key: PlayerKey) -> None:
-        if (spare := self._spare.pop(key, None)) is not None:
-            spare.close()
-            known = self._known.get(key)
-            if known is not None and known.missing:
+        known = self._known.get(key)
+        if self._connections.take_back(key) and known is not None:
+            if known.missing:
                 self.reload()
-            if known is not None:
-                self.queues.ask(known)
+            self.queues.ask(known)
 
     def no_reply(self, key: PlayerKey) -> None:
-        if key not in self._spare and self._host is not None:
-            self._spare[key] = CommandConnection(self._host, self._timeout, self._discard)
+        self._connections.set_aside(key)
 
     def reload(self) -> None:
         """List the players again, and ask what is not known of them, soon."""
@@ -272,7 +210,7 @@ class HeosSession:
         return self._by_pid.get(pid)
 
     def is_silent(self, known: Known) -> bool:
-        return known.found.key in self._spare
+        return known.found.key in self._connections.spare
 
     def fell_silent(self, known: Known) -> None:
         self.no_reply(known.found.key)
@@ -328,7 +266,7 @@ class HeosSession:
                 events = await self._open(other)
             except (Lost, HeosError, OSError, TimeoutError, *UNREADABLE) as error:
                 _log.info("another HEOS device does not answer either", host=other, error=str(error))
-                self._host = host
+                self._connections.host = host
                 self._book.connecting(host)
             else:
                 _log.warning("the HEOS system is reached through another device", host=other, instead_of=host)
@@ -349,20 +287,20 @@ class HeosSession:
         self._book.connecting(host)
         if host != self._host:
             self._close_commands()
-        self._host = host
+        self._connections.host = host
         events = Events(host, self._timeout, self)
         try:
             async with asyncio.timeout(SETUP_LIMIT):
                 players = await events.set_up()
                 latency = await events.beat()
         except BaseException:
-            self._discard(events)
+            self._connections.discard(events)
             raise
         if self._events is not None:
-            self._discard(self._events)
+            self._connections.discard(self._events)
         self._events = events
-        if self._commands is None:
-            self._commands = CommandConnection(host, self._timeout, self._discard)
+        if not self._connections.ready:
+            self._connections.begin()
             self._restoring = self._beside.start(self._account.restore(), "heos account")
         self._take_players(players)
         self._book.online(latency, read_through=False)
@@ -460,7 +398,7 @@ class HeosSession:
         """Ask players that do not answer again, so that they come back without anybody's command."""
         while True:
             await asyncio.sleep(PROBE)
-            for key, spare in list(self._spare.items()):
+            for key, spare in list(self._connections.spare.items()):
                 known = self._known.get(key)
                 if known is None or known.player is None or self._book.word is not LinkWord.ONLINE:
                     continue
@@ -479,7 +417,7 @@ class HeosSession:
     def _leave(self) -> None:
         """Nothing of this session holds any more."""
         if self._events is not None:
-            self._discard(self._events)
+            self._connections.discard(self._events)
             self._events = None
         self._close_commands()
         self.groups.leave()
@@ -492,18 +430,14 @@ class HeosSession:
             self._store.put_player(known.found.key, None)
 
     def _close_commands(self) -> None:
-        for connection in (self._commands, self._reading, *self._spare.values()):
-            if connection is not None:
-                connection.close()
-        self._commands = self._reading = None
+        self._connections.close()
         if self._restoring is not None:  # the next session begins with it anew
             self._restoring.cancel()
             self._restoring = None
-        self._spare.clear()
 
-    def _discard(self, heos: Heos) -> None:
-        """Close a connection without waiting for it; `run` waits at its end."""
-        self._closing.start(close(heos), "heos close")
+    @property
+    def _host(self) -> str | None:
+        return self._connections.host
 
 
 async def _kept(job: Callable[[], Awaitable[None]]) -> None:
