@@ -329,10 +329,11 @@ async def _endure(house: House, watcher: Watcher, side: Side, fault: Fault, load
     if fault.noticed is not None:
         await watcher.until(lambda: {*since(link)} - {"online"}, fault.noticed)
         noticed = _now() - struck
+    if fault.lasting:
+        # Where the link is back in a moment, the newest value is all that has to be told.
         away = f"{'den' if side is RECEIVER else zone}/availability"
         await watcher.until(lambda: "offline" in since(away), 1)
         await watcher.until(lambda: "None" in since(f"{zone}/volume"), 1)
-    if fault.lasting and fault.noticed is not None:
         if fault.last_word is not None:
             await watcher.wait(link, fault.last_word, 10)
         refused = await traffic.answered(await traffic.ask(f"{zone}/mute/set", "ON"), 2)
