@@ -21,12 +21,15 @@ from sugartalkd.simulator.avr import AvrSimulator
 from sugartalkd.simulator.heos import HeosSimulator, SimulatedPlayer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping
     from pathlib import Path
     from types import TracebackType
 
 LIVING: Final = 1001
 KITCHEN: Final = -2002
+
+_numbers = itertools.count()
+"""Several watchers may share a broker, so no two questions have the same number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +77,9 @@ class Watcher:
 
     broker: Broker
     version5: bool = True
+    base: str = "sugartalk"
     newest: dict[str, Message] = field(default_factory=dict[str, Message])
     seen: list[Message] = field(default_factory=list[Message])
-    _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     async def __aenter__(self) -> Self:
         self._arrived = asyncio.Condition()
@@ -114,15 +117,15 @@ class Watcher:
                 self._arrived.notify_all()
 
     def text(self, topic: str) -> str | None:
-        """The newest payload below `sugartalk/`, or `None` if there was none."""
-        message = self.newest.get(f"sugartalk/{topic}")
+        """The newest payload below the base topic, or `None` if there was none."""
+        message = self.newest.get(f"{self.base}/{topic}")
         return None if message is None else message.text
 
     def json(self, topic: str) -> Any:
-        return self.newest[f"sugartalk/{topic}"].json
+        return self.newest[f"{self.base}/{topic}"].json
 
     def all(self, topic: str) -> list[Message]:
-        return [message for message in self.seen if message.topic == f"sugartalk/{topic}"]
+        return [message for message in self.seen if message.topic == f"{self.base}/{topic}"]
 
     async def until(self, condition: Callable[[], object], seconds: float = 5.0) -> None:
         """Wait until the condition holds; it is looked at after every message."""
@@ -142,11 +145,11 @@ class Watcher:
             raise AssertionError(f"{topic} is {self.text(topic)!r}, not {payload!r}: {error}") from None
 
     async def publish(self, topic: str, payload: str | bytes = b"", **options: Any) -> None:
-        await self._client.publish(f"sugartalk/{topic}", payload, qos=options.pop("qos", 1), **options)
+        await self._client.publish(f"{self.base}/{topic}", payload, qos=options.pop("qos", 1), **options)
 
     async def ask(self, topic: str, payload: Mapping[str, object] | str, seconds: float = 8.0) -> Any:
         """Send a command with an MQTT 5 Response Topic, and return the one reply."""
-        number = next(self._numbers)
+        number = next(_numbers)
         where = f"answers/{topic}/{number}"
         content = payload if isinstance(payload, str) else json.dumps(payload)
         reply_to = properties(ResponseTopic=where, CorrelationData=number.to_bytes(4, "big"))

@@ -68,20 +68,6 @@ async def test_a_heos_system_that_loses_power(house: House, watcher: Watcher) ->
     assert (await watcher.ask("kitchen/volume/set", "57"))["status"] == "ok"
 
 
-async def test_a_heos_system_that_falls_silent(house: House, watcher: Watcher) -> None:
-    house.heos.faults.silent = True
-    await watcher.wait("kitchen/availability", "offline", 12)
-    house.heos.faults.silent = False
-    await watcher.wait("kitchen/availability", "online", 12)
-
-
-async def test_a_receiver_that_falls_silent(house: House, watcher: Watcher) -> None:
-    house.avr.faults.silent = True
-    await watcher.wait("den/availability", "offline", 30)
-    house.avr.faults.silent = False
-    await watcher.wait("den/availability", "online", 12)
-
-
 async def test_the_slot_is_taken(broker: Broker, watcher: Watcher, tmp_path: Path, address: str) -> None:
     house = running(broker, tmp_path, address)
     async with house as one:

@@ -466,9 +466,10 @@ async def serve(host: str, port: int, zones: int, replay: AvrReplay | None = Non
         say(f"{what} listens on {host}:{simulator.port}")
         faults = simulator.faults
         once = (
-            faults.close_all, faults.reset_all, faults.send_garbage, faults.send_megabytes,
-            simulator.power_off_hard, simulator.power_on_hard, simulator.turn_knob, simulator.press_mute,
-            simulator.press_power, simulator.select_input, simulator.select_surround, simulator.heos_starts,
+            faults.close_all, faults.reset_all, faults.send_garbage, faults.send_cut_texts,
+            faults.send_megabytes, simulator.power_off_hard, simulator.power_on_hard,
+            simulator.turn_knob, simulator.press_mute, simulator.press_power, simulator.select_input,
+            simulator.select_surround, simulator.heos_starts,
         )  # fmt: skip
         await Console(faults, {one.__name__: one for one in once}).run(say)
         await asyncio.Event().wait()

@@ -18,6 +18,11 @@ _GARBAGE: Final = b"".join(
         b"?\r@#$%\rNSE\r",
     )
 )
+_CUT: Final = (
+    b"NSE1\x01Caf\xc3\r"  # the maker cuts texts at 96 bytes, inside a character if it falls there
+    b"NSE2\x01\xe2\x82\r"
+    b"SI\xc3\rMSST\xc3\r"  # nor does it help where a name is expected
+)
 _MEGABYTE: Final = 1 << 20
 
 
@@ -76,6 +81,10 @@ class AvrFaults:
     async def send_garbage(self) -> None:
         """Send what no client understands: telnet negotiation, NULs, broken UTF-8, frames without a value."""
         await self.send_raw(_GARBAGE)
+
+    async def send_cut_texts(self) -> None:
+        """Send lines that end inside a UTF-8 sequence."""
+        await self.send_raw(_CUT)
 
     async def send_megabytes(self, count: int) -> None:
         """Send `count` MiB without a single CR."""

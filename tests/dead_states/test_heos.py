@@ -130,6 +130,13 @@ async def events_go_on(house: House, watcher: Watcher) -> None:
     await watcher.wait("kitchen/volume", "17", 2)
 
 
+async def everything_is_known(house: House, watcher: Watcher) -> None:
+    """What one player refused to tell was asked for again."""
+    assert "None" in {one.text for one in watcher.all("bath/mute")}
+    await watcher.wait("bath/mute", "OFF", 3)
+    await events_go_on(house, watcher)
+
+
 async def one_reading_fails(house: House) -> None:
     house.heos.faults.fail("player/get_mute", 11, 2, pid=LIVING)
     house.heos.close_all()
@@ -147,36 +154,24 @@ BREAKING: Final = (
     Fault("7 reset", reset, look=events_go_on),
     Fault("10 an event is being handled", drop_in_an_event, look=events_go_on),
     Fault(
-        "14 the clock steps back, then silence",
+        "14 the clock is set back",
         fall_silent_in_the_past,
         speak_again,
         noticed=3.0,
         lasting=True,
     ),
-    Fault("15 one reading of one player fails", one_reading_fails, look=events_go_on),
+    Fault("15 one reading of one player fails", one_reading_fails, look=everything_is_known),
 )
 
 
 @pytest.mark.parametrize("fault", BREAKING, ids=str)
 async def test_the_link_breaks_and_is_whole_again(
-    broker: Broker,
-    watcher: Watcher,
-    tmp_path: Path,
-    address: str,
-    monkeypatch: pytest.MonkeyPatch,
-    fault: Fault,
+    broker: Broker, tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch, fault: Fault
 ) -> None:
     hasten(monkeypatch)
-    for module in (
-        "pyheos.connection",
-        "sugartalkd.heos.session",
-        "sugartalkd.heos.known",
-        "sugartalkd.state",
-    ):
+    for module in ("pyheos.connection", "sugartalkd.heos.session", "sugartalkd.heos.known"):
         monkeypatch.setattr(f"{module}.datetime", PastClock)
-    async with home(broker, watcher, tmp_path, address) as house:
-        await endure_all(house, watcher, HEOS, fault)
-        assert not house.heos.received("system/sign_out")
+    await endure_all(broker, tmp_path, address, HEOS, fault, zones=ZONES, receivers=...)
 
 
 # -- what must not break it ----------------------------------------------------------------------------
@@ -220,6 +215,7 @@ async def refuse_for_the_account(house: House) -> None:
     faults = house.heos.faults
     for eid in (6, 8, 10):
         faults.fail("player/set_volume", eid)
+        faults.fail("player/set_play_mode", eid)
         faults.fail("browse/browse", eid)
     faults.fail("player/set_volume", 12, 1, -1063)
     faults.fail("browse/browse", 12, 1, -1056)
@@ -227,9 +223,9 @@ async def refuse_for_the_account(house: House) -> None:
 
 
 async def nobody_is_signed_out(house: House, watcher: Watcher) -> None:
-    refused = [await watcher.ask("kitchen/volume/set", str(value)) for value in range(90, 94)]
+    refused = [await watcher.ask("kitchen/shuffle/set", "ON") for _ in range(4)]
     refused += [await watcher.ask("bridge/request/heos/browse", {"source": "1024"}) for _ in range(4)]
-    assert {one.get("error_code") for one in refused} <= {None, "heos_error", "superseded"}
+    assert {one.get("error_code") for one in refused} <= {None, "heos_error"}
     house.heos.faults.failures.clear()
     assert not house.heos.received("system/sign_out")
     assert house.heos.user == ACCOUNT["username"]
@@ -247,7 +243,7 @@ async def events_reach_us(house: House, watcher: Watcher) -> None:
         pressed = asyncio.get_running_loop().time()
         house.heos.press_mute(player.pid)
         await asyncio.sleep(0.3)
-        shown = watcher.newest["sugartalk/kitchen/mute"]
+        shown = watcher.newest[f"{watcher.base}/kitchen/mute"]
         if shown.at > pressed and shown.text == ("ON" if player.mute else "OFF"):
             return
     raise AssertionError("no event of the kitchen is seen")
@@ -296,7 +292,7 @@ INJECTED: Final = "\r\nheos://system/reboot\r\n"
 async def inject(house: House, watcher: Watcher) -> None:
     """A second command in every text that can go to the device (number 20)."""
     before = len(house.heos.ledger)
-    given: list[tuple[str, dict[str, object] | str]] = []
+    given: list[tuple[str, Any]] = []
     for end in (INJECTED, "\nheos://system/reboot\n", "\rheos://system/reboot", "\u0085heos://system/reboot"):
         given += [
             ("kitchen/play", {"url": f"http://127.0.0.1/a.mp3{end}"}),
@@ -343,19 +339,12 @@ ENDURED: Final = (
 
 @pytest.mark.parametrize("fault", ENDURED, ids=str)
 async def test_the_link_stays_online(
-    broker: Broker,
-    watcher: Watcher,
-    tmp_path: Path,
-    address: str,
-    monkeypatch: pytest.MonkeyPatch,
-    fault: Fault,
+    broker: Broker, tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch, fault: Fault
 ) -> None:
     hasten(monkeypatch)
-    heos = {"host": address, **ACCOUNT}
-    async with home(broker, watcher, tmp_path, address, heos=heos, allow_admin=True) as house:
-        await watcher.until(lambda: house.heos.user)
-        await endure_all(house, watcher, HEOS, fault)
-        assert {one.text for one in watcher.all("bridge/connection/heos")} <= {"connecting", "online"}
+    await endure_all(
+        broker, tmp_path, address, HEOS, fault, zones=ZONES, receivers=..., heos=ACCOUNT, allow_admin=True
+    )
 
 
 async def test_a_title_read_late_does_not_take_the_position_back(
