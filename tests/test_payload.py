@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sugartalkd.command import TOGGLE, Absolute, BridgeCommand, Percent, Steps, ZoneCommand
+from sugartalkd.command import TOGGLE, Absolute, BridgeCommand, Percent, PlayFavorite, Steps, ZoneCommand
 from sugartalkd.errors import BadPayload, OutOfRange, SugartalkError
 from sugartalkd.model import RECEIVER_SCALE, VolumeScale
 from sugartalkd.mqtt.router import address
@@ -124,6 +124,12 @@ def test_any_bytes_are_a_command_or_a_named_refusal(topic: str, raw: bytes) -> N
     except SugartalkError as refusal:
         taken = refusal
     assert isinstance(taken, (SugartalkError, *AnyCommand))
+
+
+@pytest.mark.parametrize("text", ["7", "977", "9" * 5000])
+def test_a_favourite_given_as_text_may_be_a_name_of_digits(text: str) -> None:
+    raw = json.dumps({"favorite": text}).encode()
+    assert address("kitchen/play").parse(payload.read(raw)) == PlayFavorite(text)
 
 
 def test_every_path_is_unique() -> None:

@@ -84,11 +84,10 @@ def _check_at_once(what: str, enqueue: Enqueue) -> None:
 
 
 def _favorite(given: Json) -> str | int:
-    """A number from 1, or a name; a name of digits is given as text."""
+    """A number from 1, or a text: a name, else, if it has digits alone, a number as well."""
     if isinstance(given, int) and not isinstance(given, bool):
         return int(payload.number(given, "favorite", 1, _FAVORITES, 1))
-    text = payload.name(given, "favorite")
-    return int(text) if text.isascii() and text.isdigit() and 0 < int(text) <= _FAVORITES else text
+    return payload.name(given, "favorite")
 
 
 def _shuffle(given: Object) -> bool | None:
