@@ -73,13 +73,13 @@ def _load(path: Path) -> dict[ZoneId, Kept]:
     for zone, one in found.items() if isinstance(found, dict) else ():
         try:
             rooms[ZoneId(zone)] = _kept(one)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             _log.warning("what was kept for a zone is not valid", file=str(path), zone=zone, error=str(error))
     return rooms
 
 
 def _kept(one: Any) -> Kept:  # noqa: ANN401  # JSON of a file that anybody may have edited
-    """Raises KeyError, TypeError or ValueError on anything that was not written here."""
+    """Raises what Python does on anything that was not written here."""
     timer, limit = one["timer"], one["limit"]
     return Kept(
         {str(name): _snapshot(given) for name, given in one["snapshots"].items()},

@@ -281,6 +281,8 @@ def test_a_broken_file_is_set_aside_and_one_broken_zone_harms_no_other(tmp_path:
     bad: list[Any] = [
         7, {}, good | {"limit": {"value": 3, "until": "2999-01-01T00:00:00"}},
         good | {"snapshots": {"a": {"colour": 1}}}, good | {"timer": {"until": 5, "fade": 1}},
+        good | {"snapshots": []}, good | {"snapshots": {"a": "x"}},
+        good | {"timer": {"until": "2999-01-01T00:00:00+00:00", "fade": float("inf")}},
     ]  # fmt: skip
     file.write_text(json.dumps({"good": good} | {f"bad{number}": one for number, one in enumerate(bad)}))
     rooms = Rooms(file, StateStore())
