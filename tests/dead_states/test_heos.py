@@ -27,7 +27,7 @@ async def without_heos(house: House) -> None:
 
 
 async def huge_line(house: House) -> None:
-    house.heos.send_huge_line()
+    house.heos.send_huge_line(2_000_000)
 
 
 async def fall_silent(house: House) -> None:
@@ -113,7 +113,7 @@ async def one_reading_fails(house: House) -> None:
 BREAKING: Final = (
     Fault("1 a line that is no JSON", garbage, noticed=3.0, look=events_go_on),
     Fault("1 JSON without heos", without_heos, noticed=3.0, look=events_go_on),
-    Fault("2 a line of 70 kB", huge_line, noticed=3.0, look=events_go_on),
+    Fault("2 a line of 2 MB", huge_line, noticed=3.0, look=events_go_on),
     Fault("3 silent", fall_silent, speak_again, noticed=3.0, lasting=True, look=events_go_on),
     Fault("4 set-up fails", fail_while_setting_up, look=events_go_on),
     Fault("4 closed during set-up", close_while_setting_up, look=events_go_on),
