@@ -240,8 +240,10 @@ class Session:
             asked_at = self._loop.time()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._probe):
-                    if await self._ask_power(self._probe) is not None:
-                        measured(self.latency * 1000)
+                    # Asked twice: one that is deaf for a moment is not gone (integration-denonavr issue 149).
+                    while await self._ask_power(self._probe / 2) is None:
+                        pass
+                    measured(self.latency * 1000)
             if self._heard_at < asked_at:
                 raise Silent(
                     f"said nothing for {self._idle:g} s and did not answer PW? within {self._probe:g} s"

@@ -9,6 +9,7 @@ import pytest
 
 from sugartalkd.simulator.avr import SlotPolicy, StandbyAnswers
 from tests.dead_states.trial import RECEIVER, Fault, endure_all, hasten
+from tests.house import running
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,7 +138,7 @@ async def events_reach_us(house: House, watcher: Watcher) -> None:
 
 async def go_deaf(house: House) -> None:
     """A set above the limit comes next: the receiver hears nothing then (integration-denonavr issue 149)."""
-    house.avr.faults.deaf_over_limit = 0.4
+    house.avr.faults.deaf_over_limit = 0.2
 
 
 async def hear_again(house: House, watcher: Watcher) -> None:
@@ -187,3 +188,24 @@ async def test_the_link_stays_online(
 ) -> None:
     hasten(monkeypatch)
     await endure_all(broker, tmp_path, address, RECEIVER, fault, avr_settings=settings)
+
+
+async def test_one_lost_question_is_no_end(
+    broker: Broker, watcher: Watcher, tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The watchdog's `PW?` falls into a moment of deafness; the link stays."""
+    hasten(monkeypatch)
+    async with running(broker, tmp_path, address) as house:
+        await watcher.wait("bridge/connection/receiver/denon", "online")
+        house.avr.faults.mute_queries.add("PW?")
+        before = len(house.frames("PW?"))
+        async with asyncio.timeout(3):
+            while len(house.frames("PW?")) == before:  # noqa: ASYNC110  # nobody tells
+                await asyncio.sleep(0.01)
+        house.avr.faults.mute_queries.clear()
+        await asyncio.sleep(1)
+        assert {one.text for one in watcher.all("bridge/connection/receiver/denon")} <= {
+            "connecting",
+            "online",
+        }
+        assert house.avr.connections_total == 1

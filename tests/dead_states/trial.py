@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from sugartalkd.denon import receiver
 from sugartalkd.heos import groups, session
-from tests.house import LIVING, Watcher, properties, running
+from tests.house import KITCHEN, LIVING, Watcher, properties, running
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -37,6 +37,9 @@ SETTLED: Final = 0.2
 """Seconds before the link is back in which a command may still be on its way to the inbox."""
 BEFORE: Final = 35
 """Of the slider's hundred values so many come before the fault."""
+
+ZONES: Final = {"kitchen": {"player": "Kitchen"}, "bath": {"player": "Living Room"}}
+"""A house of two players, without a receiver."""
 
 _numbers = itertools.count()
 """Answers of all houses of a test go to topics of one broker."""
@@ -265,6 +268,12 @@ Look: TypeAlias = "Callable[[House, Watcher], Awaitable[None]]"
 
 async def nothing(_house: House) -> None:
     """No fault at all."""
+
+
+async def events_go_on(house: House, watcher: Watcher) -> None:
+    """What happens at the player is seen."""
+    house.heos.turn_volume(KITCHEN, 17)
+    await watcher.wait("kitchen/volume", "17", 2)
 
 
 async def no_more(_house: House, _watcher: Watcher) -> None:
