@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 STABLE: Final = 10.0
 """Seconds that a session has to last so as not to count as short."""
@@ -18,6 +21,11 @@ AT_ONCE: Final = 1.0
 JITTER: Final = (0.8, 1.0)
 MOST_DOUBLINGS: Final = 10
 """From there on the longest pause counts anyway, and a float has an end."""
+
+
+def after(failures: int, pauses: Sequence[float]) -> float:
+    """The pause behind so many failures in a row before this one; the last of `pauses` repeats."""
+    return pauses[min(failures, len(pauses) - 1)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from pyheos import CommandFailedError, Credentials
+from pyheos import CommandFailedError, Credentials, const
 
+from sugartalkd import retry
 from sugartalkd.errors import BadPayload, HeosFailed, HeosOffline, SugartalkError, TimedOut
 from sugartalkd.heos.connection import Moved, NoReply, Refused, Unreachable
 from sugartalkd.heos.events import patiently
@@ -33,8 +34,7 @@ After a power cut the device is up before the vendor's cloud can be reached (hom
 SHORTEST_MASKED: Final = 4
 """Characters: hiding each "a" of every line, because somebody tried that password, would hide too much."""
 
-_WRONG: Final = frozenset({6, 10})
-_NOT_LOGGED_IN: Final = 8
+_WRONG: Final = frozenset({const.ERROR_INVALID_CREDNETIALS, const.ERROR_USER_NOT_FOUND})
 _NO_CLOUD: Final = -2001
 
 
@@ -81,7 +81,7 @@ class Account:
             async with self._turn:
                 if await self._enter_again():
                     return
-            await asyncio.sleep(AGAIN[min(tries, len(AGAIN) - 1)])
+            await asyncio.sleep(retry.after(tries, AGAIN))
             if self.name not in {None, SIGNED_OUT}:
                 return  # somebody signed in meanwhile
             tries += 1
@@ -117,7 +117,7 @@ class Account:
             try:
                 await self._ask(lambda heos: heos.sign_out(), "signing out")
             except Refused as error:
-                if error.eid != _NOT_LOGGED_IN:
+                if error.eid != const.ERROR_USER_NOT_LOGGED_IN:
                     raise
             self._credentials = None
             self.heard(None)

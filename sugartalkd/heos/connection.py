@@ -14,6 +14,7 @@ from pyheos import (
     HeosError,
     HeosNowPlayingMedia,
     HeosOptions,
+    const,
 )
 from pyheos import command as words
 from pyheos.connection import CLI_PORT
@@ -37,8 +38,11 @@ READING_WAIT: Final = 16
 """So many readings may wait for the one before them."""
 REBOOT_SILENCE: Final = 2.0
 """Seconds without a refusal after which a reboot counts as begun."""
+BUSY: Final = frozenset({const.ERROR_PROCESSING_PREVIOUS_COMMAND, const.ERROR_TOO_MANY_COMMANDS_IN_QUEUE})
 BUSY_PAUSES: Final = (0.15, 0.3, 0.6, 1.2, 2.0)
 """Seconds before a command is tried again that met a busy device; the last one repeats."""
+PAUSES: Final = (3.0, 10.0, 60.0)
+"""Seconds until what was refused or not answered is asked again; the last one repeats."""
 LINE_LIMIT: Final = 1_000_000
 """Bytes of one line: no reply is that long."""
 UNREADABLE: Final = (KeyError, ValueError, AttributeError, TypeError)
@@ -46,9 +50,12 @@ UNREADABLE: Final = (KeyError, ValueError, AttributeError, TypeError)
 
 NOT_SIGNED_IN: Final = "not signed in; set heos.username and heos.password, or ask heos/sign_in"
 
-_AUTH: Final = frozenset({6, 8, 10})
-_SYSTEM_ERROR: Final = 12
-_AUTH_SYSTEM_ERRORS: Final = frozenset({-1063, -1056})
+_AUTH: Final = frozenset(
+    {const.ERROR_INVALID_CREDNETIALS, const.ERROR_USER_NOT_LOGGED_IN, const.ERROR_USER_NOT_FOUND}
+)
+_AUTH_SYSTEM_ERRORS: Final = frozenset(
+    {const.SYSTEM_ERROR_USER_NOT_LOGGED_IN, const.SYSTEM_ERROR_USER_NOT_FOUND}
+)
 _GONE: Final = 1_000_000
 """An eid that no device sends: the connection ended before the reply came."""
 
@@ -157,7 +164,7 @@ def refusal(error: CommandFailedError) -> str:
     """What the device said, and what to do if it wants an account (heos.md 1.6)."""
     said = f"{error.error_text} (eid {error.error_id})"
     wants_account = error.error_id in _AUTH or (
-        error.error_id == _SYSTEM_ERROR and error.system_error_number in _AUTH_SYSTEM_ERRORS
+        error.error_id == const.ERROR_SYSTEM_ERROR and error.system_error_number in _AUTH_SYSTEM_ERRORS
     )
     return f"{said}: {NOT_SIGNED_IN}" if wants_account else said
 

@@ -10,7 +10,7 @@ from pyheos import CommandError, CommandFailedError, ConnectionState, HeosOption
 from pyheos import command as words
 from pyheos.message import HeosCommand
 
-from sugartalkd.heos.connection import UNREADABLE, Quiet, has_ended, let_go
+from sugartalkd.heos.connection import BUSY, UNREADABLE, Quiet, has_ended, let_go
 from sugartalkd.heos.known import MEDIA_READING
 from sugartalkd.log import get_logger
 
@@ -28,7 +28,7 @@ _log = get_logger(__name__)
 BUSY_TRIES: Final = 5
 """How often a question is asked that meets a busy device (eid 12, 13, 16)."""
 
-_BUSY: Final = frozenset({12, 13, 16})
+_BUSY: Final = BUSY | {const.ERROR_SYSTEM_ERROR}
 
 
 class Lost(Exception):

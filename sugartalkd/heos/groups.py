@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from pyheos import CommandFailedError
 from pyheos import command as words
-from pyheos.message import HeosCommand
 
 from sugartalkd.errors import HeosOffline, SugartalkError
 from sugartalkd.heos import translate
-from sugartalkd.heos.connection import Moved, NoReply, Unreachable
+from sugartalkd.heos.connection import PAUSES, Moved, NoReply, Unreachable, ask
 from sugartalkd.log import get_logger
 from sugartalkd.model import PlayerGroup, PlayerKey
 
@@ -34,8 +33,6 @@ AGREES_WITHIN: Final = 3.0
 """Seconds in which a system has to show the grouping that it said it made."""
 LOOK_AGAIN: Final = 0.4
 """Seconds between two looks at it: the event may be late or get lost."""
-PAUSES: Final = (3.0, 10.0, 60.0)
-"""Seconds until what was refused or not answered is asked again; the last one repeats."""
 
 
 class System(Protocol):
@@ -232,5 +229,5 @@ class Groups:
 
 async def _get_groups(heos: Heos) -> tuple[ListedGroup, ...]:
     """Pyheos would lose all groups over one odd one (heos.md 3.3), and read their mutes too."""
-    reply = await heos._connection.command(HeosCommand(words.COMMAND_GET_GROUPS))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    reply = await ask(heos, words.COMMAND_GET_GROUPS, {})
     return translate.listed_groups(reply.payload)

@@ -230,13 +230,13 @@ class Known:
         self.heard.discard(value)
         self._doubted.discard(value)
 
-    def media_announced(self) -> int:
-        """An event says that the media is another now, not which; the number tells it from later ones."""
+    def media_announced(self) -> None:
+        """An event says that the media is another now, not which."""
         self._events[Value.MEDIA] += 1
-        return self._events[Value.MEDIA]
 
     @property
     def media_announcements(self) -> int:
+        """How many there were: an answer is old when another one came meanwhile."""
         return self._events[Value.MEDIA]
 
     def media_unknown(self) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
-from pyheos import CommandFailedError
+from pyheos import CommandFailedError, const
 from pyheos import command as words
 
+from sugartalkd import retry
 from sugartalkd.errors import HeosOffline, TimedOut
 from sugartalkd.heos.connection import (
+    BUSY,
     BUSY_PAUSES,
     READING_LIMIT,
     Moved,
@@ -31,9 +33,8 @@ if TYPE_CHECKING:
 PAGE: Final = 50
 """Entries asked for at once: 100 with long artwork URLs are more than pyheos can read (heos.md 3.2)."""
 
-_BUSY: Final = frozenset({13, 16})
 _BUSY_TRIES: Final = 8
-_PAST_THE_END: Final = frozenset({4, 9})
+_PAST_THE_END: Final = frozenset({const.ERROR_DATA_NOT_AVAILABLE, const.ERROR_PARAMETER_OUT_OF_RANGE})
 
 
 class System(Protocol):
@@ -109,7 +110,7 @@ class Lists:
             try:
                 return await connection.call(lambda heos: ask(heos, command, arguments, patience))
             except CommandFailedError as error:
-                if error.error_id not in _BUSY or tries == _BUSY_TRIES:
+                if error.error_id not in BUSY or tries == _BUSY_TRIES:
                     text = f"the HEOS system refused {command}: {refusal(error)}"
                     raise Refused(text, error.error_id) from None
             except NoReply as error:
@@ -117,7 +118,7 @@ class Lists:
             except (Moved, Unreachable) as error:
                 reason = str(error) or "it was lost meanwhile"
                 raise HeosOffline(f"the HEOS system cannot be asked {command}: {reason}") from None
-            await asyncio.sleep(BUSY_PAUSES[min(tries, len(BUSY_PAUSES) - 1)])
+            await asyncio.sleep(retry.after(tries, BUSY_PAUSES))
             tries += 1
 
 

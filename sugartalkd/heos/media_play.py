@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
-from pyheos import AddCriteriaType, CommandFailedError
+from pyheos import AddCriteriaType, CommandFailedError, const
 from pyheos import command as words
 
 from sugartalkd.errors import OutOfRange, Unsupported
@@ -30,8 +30,14 @@ _CRITERIA: Final = {
     Enqueue.NEXT: AddCriteriaType.PLAY_NEXT,
     Enqueue.END: AddCriteriaType.ADD_TO_END,
 }
-_NOT_AVAILABLE: Final = 4
-_NO_SUCH_PRESET: Final = frozenset({2, 3, 4, 9})
+_NO_SUCH_PRESET: Final = frozenset(
+    {
+        const.ERROR_INVALID_ID,
+        const.ERROR_WRONG_ARGUMENTS,
+        const.ERROR_DATA_NOT_AVAILABLE,
+        const.ERROR_PARAMETER_OUT_OF_RANGE,
+    }
+)
 """What devices may answer to a number that no favourite has."""
 
 
@@ -107,7 +113,7 @@ async def _has_no_queue(heos: Heos, pid: int) -> bool:
     try:
         reply = await ask(heos, words.COMMAND_GET_QUEUE, {words.ATTR_PLAYER_ID: pid, words.ATTR_RANGE: "0,0"})
     except CommandFailedError as error:
-        if error.error_id == _NOT_AVAILABLE:
+        if error.error_id == const.ERROR_DATA_NOT_AVAILABLE:
             return True
         raise
     return not reply.payload

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
-from pyheos import CommandFailedError, Heos, PlayState
+from pyheos import CommandFailedError, Heos, PlayState, const
 
+from sugartalkd import retry
 from sugartalkd.errors import (
     BadPayload,
     HeosFailed,
@@ -21,7 +22,7 @@ from sugartalkd.errors import (
     Unsupported,
 )
 from sugartalkd.heos import media_play, translate
-from sugartalkd.heos.connection import BUSY_PAUSES, Moved, NoReply, Refused, Unreachable, refusal
+from sugartalkd.heos.connection import BUSY, BUSY_PAUSES, Moved, NoReply, Refused, Unreachable, refusal
 from sugartalkd.heos.known import READINGS
 
 if TYPE_CHECKING:
@@ -38,13 +39,6 @@ if TYPE_CHECKING:
 URL_LIMIT: Final = 255
 """Characters; devices cut longer URLs off (heos.md 0.2)."""
 BUSY_LIMIT: Final = 20.0
-
-_ID_NOT_VALID: Final = 2
-_NOT_AVAILABLE: Final = 4
-_NOT_EXECUTED: Final = 7
-_PROCESSING_PREVIOUS: Final = 13
-_TOO_MANY_COMMANDS: Final = 16
-_BUSY: Final = frozenset({_PROCESSING_PREVIOUS, _TOO_MANY_COMMANDS})
 
 
 class System(Protocol):
@@ -190,7 +184,9 @@ class PlayerControl:
         """Empty the queue; that may take 30 s (heos.md 4.1)."""
         # An empty queue is cleared already, but the device calls that an error.
         await self._call_aside(
-            "clear_queue", lambda heos, pid: heos.player_clear_queue(pid), done=_NOT_AVAILABLE
+            "clear_queue",
+            lambda heos, pid: heos.player_clear_queue(pid),
+            done=const.ERROR_DATA_NOT_AVAILABLE,
         )
 
     async def jump_in_queue(self, index: int) -> None:
@@ -324,12 +320,14 @@ class PlayerControl:
                 self._system.answered(key)
                 if error.error_id == done:
                     return
-                again = error.error_id in _BUSY or (error.error_id == _NOT_EXECUTED and tries == 0)
+                again = error.error_id in BUSY or (
+                    error.error_id == const.ERROR_COMMAND_NOT_EXECUTED and tries == 0
+                )
                 if not again or loop.time() > give_up:
-                    if error.error_id == _ID_NOT_VALID:
+                    if error.error_id == const.ERROR_INVALID_ID:
                         self._system.reload()
                     raise Refused(f"{player.name} refused {name}: {refusal(error)}", error.error_id) from None
-                await asyncio.sleep(BUSY_PAUSES[min(tries, len(BUSY_PAUSES) - 1)])
+                await asyncio.sleep(retry.after(tries, BUSY_PAUSES))
                 tries += 1
             except NoReply:
                 self._system.no_reply(key)

@@ -8,13 +8,14 @@ from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
-from pyheos import CommandFailedError
+from pyheos import CommandFailedError, const
 from pyheos import command as words
-from pyheos.message import HeosCommand
 
+from sugartalkd import retry
 from sugartalkd.errors import HeosOffline, SugartalkError
 from sugartalkd.heos import translate
-from sugartalkd.heos.connection import Moved, NoReply, Unreachable
+from sugartalkd.heos.connection import PAUSES, Moved, NoReply, Unreachable, ask
+from sugartalkd.heos.media import whole
 from sugartalkd.log import get_logger
 from sugartalkd.model import Queue, QueueItem
 
@@ -42,11 +43,6 @@ SETTLES: Final = 0.5
 """Seconds from an event to the reading: changes come in numbers."""
 RESTARTS: Final = 4
 """A reading begins anew when the queue changes meanwhile, at most so often in a row."""
-PAUSES: Final = (3.0, 10.0, 60.0)
-"""Seconds until a queue is asked again that was refused or not answered; the last one repeats."""
-
-_NOT_AVAILABLE: Final = 4
-_OUT_OF_RANGE: Final = 9
 
 
 class System(Protocol):
@@ -170,7 +166,7 @@ class Queues:
         self._later(known)
 
     def _later(self, known: Known) -> None:
-        pause = PAUSES[min(self._failures[known], len(PAUSES) - 1)]
+        pause = retry.after(self._failures[known], PAUSES)
         self._failures[known] += 1
         self._plan(known, pause)
 
@@ -212,18 +208,18 @@ class Queues:
 
     async def _page(self, pid: int, start: int, last: int) -> tuple[list[QueueItem], int | None]:
         """A part of a queue, and the length of the whole if the device tells it."""
+        arguments = {words.ATTR_PLAYER_ID: pid, words.ATTR_RANGE: f"{start},{last}"}
 
-        async def ask(heos: Heos) -> tuple[list[QueueItem], int | None]:
-            arguments = {words.ATTR_PLAYER_ID: pid, words.ATTR_RANGE: f"{start},{last}"}
-            command = HeosCommand(words.COMMAND_GET_QUEUE, arguments)
-            reply = await heos._connection.command(command)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-            count = reply.message.get(words.ATTR_COUNT, "")
-            return translate.queue_items(reply.payload), int(count) if count.isdigit() else None
+        async def read(heos: Heos) -> tuple[list[QueueItem], int | None]:
+            reply = await ask(heos, words.COMMAND_GET_QUEUE, arguments)
+            return translate.queue_items(reply.payload), whole(reply.message.get(words.ATTR_COUNT))
 
         try:
-            return await self._open().call(ask)
+            return await self._open().call(read)
         except CommandFailedError as error:
-            if error.error_id == _NOT_AVAILABLE or (error.error_id == _OUT_OF_RANGE and start):
+            if error.error_id == const.ERROR_DATA_NOT_AVAILABLE or (
+                error.error_id == const.ERROR_PARAMETER_OUT_OF_RANGE and start
+            ):
                 return [], None if start else 0
             raise
 
