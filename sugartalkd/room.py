@@ -25,7 +25,7 @@ _MINUTE: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Playback:
+class Played:
     """What a zone played, as far as it can be started again."""
 
     state: str | None = None
@@ -48,7 +48,7 @@ class Snapshot:
     mute: bool | None = None
     group: tuple[str, ...] | None = None
     """Zone ids, the leader first; nothing while it played alone."""
-    playback: Playback | None = None
+    playback: Played | None = None
 
 
 @dataclass(frozen=True, slots=True)

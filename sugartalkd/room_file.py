@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from sugartalkd import state_file
 from sugartalkd.log import get_logger
 from sugartalkd.model import Limit, ZoneId
-from sugartalkd.room import Kept, Playback, Room, SleepTimer, Snapshot
+from sugartalkd.room import Kept, Played, Room, SleepTimer, Snapshot
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,7 +95,7 @@ def _snapshot(given: dict[str, Any]) -> Snapshot:
     return Snapshot(
         **given,
         group=None if group is None else tuple(group),
-        playback=None if played is None else Playback(**played | {"queue": tuple(played["queue"])}),
+        playback=None if played is None else Played(**played | {"queue": tuple(played["queue"])}),
     )
 
 

@@ -30,8 +30,7 @@ from sugartalkd.command import (
 from sugartalkd.errors import NotConfirmed, ReceiverOffline, SugartalkError, Superseded, TimedOut
 from sugartalkd.model import Enqueue, Playback, Transport, ZoneId
 from sugartalkd.outcome import Outcome
-from sugartalkd.room import Playback as Played
-from sugartalkd.room import Snapshot
+from sugartalkd.room import Played, Snapshot
 from sugartalkd.state import now
 
 if TYPE_CHECKING:

@@ -48,7 +48,6 @@ class Identity:
     model: str | None = None
     mac: str | None = None
     """Twelve hexadecimal digits, upper case."""
-    zones: int | None = None
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     """What people called its inputs, by the receiver's own name."""
     hidden: frozenset[str] = frozenset()
@@ -149,7 +148,6 @@ def identity_of(device: ET.Element, inputs: ET.Element) -> Identity:
     """What the two documents say."""
     model = _text(device, "ModelName")
     mac = re.sub(r"[^0-9A-F]", "", (_text(device, "MacAddress") or "").upper())
-    zones = _text(device, "DeviceZones") or ""
     labels: dict[str, str] = {}
     hidden: set[str] = set()
     for one in inputs.iter("list"):
@@ -163,7 +161,6 @@ def identity_of(device: ET.Element, inputs: ET.Element) -> Identity:
     return Identity(
         (model or "").lstrip("*") or None,
         mac if _MAC.fullmatch(mac) else None,
-        int(zones) if re.fullmatch(r"[1-9]", zones) else None,
         labels,
         frozenset(hidden),
     )

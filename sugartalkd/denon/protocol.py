@@ -371,6 +371,8 @@ def screen_questions(lines: Iterable[int]) -> tuple[Question, ...]:
 
 # -- framing -------------------------------------------------------------------------------------------
 
+LONGEST_COMMAND: Final = 134
+"""Bytes of a command without its CR; what is longer a receiver ignores (denon.md 1.1)."""
 LONGEST_LINE: Final = 256
 """Bytes; the maker promises 135."""
 # Telnet's own commands. Nobody has seen a receiver send one, serial-to-IP bridges do; UTF-8 has no 0xFF.

@@ -15,6 +15,7 @@ from sugartalkd.denon.known import Known
 from sugartalkd.denon.link import Link
 from sugartalkd.denon.polling import Polling
 from sugartalkd.denon.protocol import (
+    LONGEST_COMMAND,
     MAIN,
     Change,
     Frequency,
@@ -54,8 +55,6 @@ REREADS: Final = (2.0, 5.0, 15.0)
 """Seconds until a zone that is on and did not say its volume is read again: it was still starting up."""
 RAW_LISTENS: Final = 0.3
 """Seconds after a raw command in which what the receiver says counts as its answer (contract 5)."""
-RAW_LIMIT: Final = 134
-"""Bytes of one command without its CR; what is longer a receiver ignores."""
 
 
 def _nobody(_receiver: ReceiverId, _told: object) -> None:
@@ -326,8 +325,10 @@ class DenonReceiver:
 
         Raises BadPayload for what cannot be a command, ReceiverOffline while there is no session.
         """
-        if not (line and line.isascii() and line.isprintable() and len(line) <= RAW_LIMIT):
-            raise BadPayload(f"a receiver takes 1 to {RAW_LIMIT} printable ASCII characters as one command")
+        if not (line and line.isascii() and line.isprintable() and len(line) <= LONGEST_COMMAND):
+            raise BadPayload(
+                f"a receiver takes 1 to {LONGEST_COMMAND} printable ASCII characters as one command"
+            )
         session = self._link.session
         heard: list[str] = []
         with ExitStack() as listening, self._polling.silenced():

@@ -9,7 +9,7 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, cast
 
-from sugartalkd.denon.protocol import LONGEST_LINE
+from sugartalkd.denon.protocol import LONGEST_COMMAND, LONGEST_LINE
 from sugartalkd.denon.session import why
 from sugartalkd.log import get_logger
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 _log = get_logger(__name__)
 
-LONGEST_COMMAND: Final = 134
-"""Bytes of a command without its CR (denon.md 1.1)."""
 MOST_CLIENTS: Final = 8
 MOST_WAITING: Final = 8
 """Commands of one client that wait to be sent; with so many no more is read from it."""

@@ -9,7 +9,7 @@ from sugartalkd.command import ClearQueue, JumpInQueue, MoveInQueue, RemoveFromQ
 from sugartalkd.errors import BadPayload
 from sugartalkd.model import Capability, Queue, QueueItem, Repeat
 from sugartalkd.topics import payload
-from sugartalkd.topics.payload import objects
+from sugartalkd.topics.payload import ON_OFF, objects
 from sugartalkd.topics.row import CommandRow, StateRow, having
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def _read(state: ZoneState) -> _Shown | Unheard | None:
     return state.from_player(shown)
 
 
-def item_json(item: QueueItem) -> Json:
+def _item_json(item: QueueItem) -> Json:
     return {
         "media_id": item.media_id,
         "title": item.title,
@@ -52,9 +52,9 @@ def _json(shown: _Shown) -> Json:
         "index": shown.index,
         "length": shown.queue.length,
         "offset": shown.queue.offset,
-        "shuffle": None if shown.shuffle is None else "ON" if shown.shuffle else "OFF",
+        "shuffle": None if shown.shuffle is None else ON_OFF.to_json(shown.shuffle),
         "repeat": None if shown.repeat is None else shown.repeat.value,
-        "items": [item_json(item) for item in shown.queue.items],
+        "items": [_item_json(item) for item in shown.queue.items],
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar, assert_never
 
@@ -80,11 +79,6 @@ class SettingSpec:
     def path(self) -> str:
         """Its topic below the zone."""
         return f"{PREFIX}{self.name}"
-
-    @property
-    def toggles(self) -> bool:
-        """Whether it can be turned over."""
-        return isinstance(self.kind, Switch)
 
     def parse(self, given: Json) -> SetSetting:
         """A payload as a command. Raises BadPayload or OutOfRange."""
@@ -250,6 +244,5 @@ BY_NAME: Final = {spec.name: spec for spec in SPECS}
 
 def unknown(name: str) -> UnknownAction:
     """The refusal of a setting that the contract does not have."""
-    near = difflib.get_close_matches(name[:64], BY_NAME, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(BY_NAME)}"
-    return UnknownAction(f"there is no setting {name[:64]!r}; {hint}")
+    hint = payload.did_you_mean(name, BY_NAME) or f"; there are {', '.join(BY_NAME)}"
+    return UnknownAction(f"there is no setting {name[:64]!r}{hint}")

@@ -15,10 +15,10 @@ from sugartalkd.simulator.avr import AvrSimulator
 from sugartalkd.simulator.avr_http import AvrHttp
 from tests.denon.test_receiver import DENON, QUICK, running, sent, until
 
-WHOLE = Identity("AVR-X2300W", "0005CD000001", 2, {"SAT/CBL": "Set-top"}, frozenset({"DVD"}))
+WHOLE = Identity("AVR-X2300W", "0005CD000001", {"SAT/CBL": "Set-top"}, frozenset({"DVD"}))
 
 
-async def test_it_says_model_mac_zones_and_inputs() -> None:
+async def test_it_says_model_mac_and_inputs() -> None:
     async with AvrHttp() as web:
         assert await read_identity("127.0.0.1", [web.port]) == WHOLE
         assert web.requests == ["GET /goform/Deviceinfo.xml", "POST /goform/AppCommand.xml"]
@@ -28,7 +28,7 @@ async def test_it_says_model_mac_zones_and_inputs() -> None:
 async def test_the_second_port_is_tried_when_the_first_is_no_use() -> None:
     async with AvrHttp(status=403) as first, AvrHttp(model="AVR-X2400H", deleted=set(), renamed={}) as second:
         found = await read_identity("127.0.0.1", [first.port, second.port])
-        assert found == Identity("AVR-X2400H", "0005CD000001", 2)
+        assert found == Identity("AVR-X2400H", "0005CD000001")
         assert first.requests == ["GET /goform/Deviceinfo.xml"]
 
 
