@@ -22,7 +22,7 @@ from sugartalkd.heos import browse
 from sugartalkd.heos.connection import READING_WAIT, NoReply, ReadingConnection, close
 from sugartalkd.simulator.heos import HeosSimulator
 from sugartalkd.simulator.heos_library import BIG, DLNA_SERVER, SimulatedItem
-from tests.heos_home import KITCHEN, KITCHEN_KEY, LIVING, HeosHome, heos_home, until
+from tests.heos_home import KITCHEN, LIVING, HeosHome, heos_home, key, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,7 +142,7 @@ async def test_a_device_that_forgot_the_account_signs_nobody_out(address: str) -
 
 
 async def test_inputs_of_all_devices_and_of_one(address: str) -> None:
-    async with heos_home(address) as home:
+    async with heos_home(address, players=2) as home:
         flat = await home.session.requests.browse("inputs", None, 500, 0)
         assert flat.total == 8
         assert titles(flat)[:2] == ["Living Room - AUX IN 1", "Living Room - CD"]
@@ -160,7 +160,7 @@ async def test_a_device_that_never_tells_its_inputs_is_left_out(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(browse, "INPUTS_LIMIT", 0.3)
-    async with heos_home(address) as home:
+    async with heos_home(address, players=2) as home:
         home.heos.faults.silent_sources.add(LIVING)
         flat = await home.session.requests.browse("inputs", None, 500, 0)
         assert titles(flat)[0] == "Kitchen - AUX IN 1"
@@ -302,7 +302,7 @@ async def test_no_container_is_a_second_command(address: str, container: str) ->
 
 async def test_browsing_delays_no_volume(address: str) -> None:
     async with heos_home(address) as home:
-        kitchen = home.session.player(KITCHEN_KEY)
+        kitchen = home.session.player(key(KITCHEN))
 
         async def volumes() -> float:
             took: list[float] = []

@@ -10,14 +10,14 @@ import pytest
 from sugartalkd.errors import HeosFailed, HeosOffline, NotConfirmed, Unsupported
 from sugartalkd.heos import translate
 from sugartalkd.model import HEOS_LINK, LinkWord, Playback, Repeat, Transport, Zone, ZoneGroup, ZoneId
-from tests.heos_house import ALONE, BATH, KITCHEN, LIVING, home, key, songs, together, until
+from tests.heos_home import ALONE, BATH, KITCHEN, LIVING, heos_home, key, songs, together, until
 
 if TYPE_CHECKING:
     from sugartalkd.simulator.heos import HeosSimulator
 
 
 async def test_groups_are_known_from_the_start_and_followed(address: str) -> None:
-    async with home(address, lambda heos: heos.set_group([KITCHEN, BATH])) as one:
+    async with heos_home(address, lambda heos: heos.set_group([KITCHEN, BATH])) as one:
         await until(lambda: one.groups() == [ALONE, together(KITCHEN, BATH), together(KITCHEN, BATH)])
         one.heos.set_group([LIVING, BATH, KITCHEN])
         everybody = together(LIVING, BATH, KITCHEN)
@@ -35,7 +35,7 @@ async def test_a_member_is_never_shown_without_what_it_mirrors(address: str) -> 
         heos.members_lag = True
         heos.set_group([BATH, LIVING])
 
-    async with home(address, prepare) as one:
+    async with heos_home(address, prepare) as one:
         await until(lambda: one.zone(KITCHEN).group == ALONE)
         for _ in range(2):
             assert one.seen.of(LIVING, lambda zone: zone.playback) == [Playback.PLAYING]
@@ -47,7 +47,7 @@ async def test_a_member_is_never_shown_without_what_it_mirrors(address: str) -> 
 
 
 async def test_a_burst_of_events_costs_one_reading_or_two(address: str) -> None:
-    async with home(address) as one:
+    async with heos_home(address) as one:
         await until(lambda: one.groups() == [ALONE, ALONE, ALONE])
         before = len(one.heos.received("group/get_groups"))
         one.heos.burst = 20
@@ -67,7 +67,7 @@ async def test_members_mirror_their_leader_but_for_the_volume(address: str) -> N
         heos.members_lag = True
         heos.set_group([LIVING, BATH])
 
-    async with home(address, prepare) as one:
+    async with heos_home(address, prepare) as one:
         await until(lambda: one.transport(BATH) is Transport.PLAYING)
         bath, living = one.zone(BATH).player_up, one.zone(LIVING).player_up
         assert bath is not None
@@ -95,7 +95,7 @@ async def test_commands_go_to_the_leader_and_volume_stays_ones_own(address: str)
         heos.play_item(LIVING, *songs("First", "Second"))
         heos.set_group([LIVING, BATH])
 
-    async with home(address, prepare) as one:
+    async with heos_home(address, prepare) as one:
         await until(lambda: one.zone(BATH).group == together(LIVING, BATH))
         bath = one.control(BATH)
         await bath.pause()
@@ -117,7 +117,7 @@ async def test_commands_go_to_the_leader_and_volume_stays_ones_own(address: str)
 
 
 async def test_set_group_makes_joins_changes_and_ends(address: str) -> None:
-    async with home(address) as one:
+    async with heos_home(address) as one:
         await one.control(KITCHEN).set_group([key(BATH)])
         assert one.zone(BATH).group == together(KITCHEN, BATH), "confirmed means seen"
         await one.control(KITCHEN).set_group([key(BATH), key(LIVING)])
@@ -131,14 +131,14 @@ async def test_set_group_makes_joins_changes_and_ends(address: str) -> None:
 
 
 async def test_a_member_leaves_alone(address: str) -> None:
-    async with home(address, lambda heos: heos.set_group([KITCHEN, BATH, LIVING])) as one:
+    async with heos_home(address, lambda heos: heos.set_group([KITCHEN, BATH, LIVING])) as one:
         await until(lambda: one.zone(BATH).group == together(KITCHEN, BATH, LIVING))
         await one.control(BATH).set_group([])
         assert one.groups() == [together(KITCHEN, LIVING), together(KITCHEN, LIVING), ALONE]
 
 
 async def test_a_busy_system_is_asked_again(address: str) -> None:
-    async with home(address) as one:
+    async with heos_home(address) as one:
         one.heos.faults.fail("group/set_group", 13, 2)
         one.heos.faults.fail("group/set_group", 16, 1)
         await one.control(LIVING).set_group([key(BATH)])
@@ -147,7 +147,7 @@ async def test_a_busy_system_is_asked_again(address: str) -> None:
 
 
 async def test_what_is_swallowed_is_not_confirmed(address: str) -> None:
-    async with home(address) as one:
+    async with heos_home(address) as one:
         one.heos.faults.swallow.add("group/set_group")
         began = asyncio.get_running_loop().time()
         with pytest.raises(NotConfirmed):
@@ -157,14 +157,14 @@ async def test_what_is_swallowed_is_not_confirmed(address: str) -> None:
 
 
 async def test_a_grouping_without_its_event_is_seen(address: str) -> None:
-    async with home(address) as one:
+    async with heos_home(address) as one:
         one.heos.faults.late_events = 60
         await one.control(LIVING).set_group([key(BATH)])
         assert one.zone(BATH).group == together(LIVING, BATH)
 
 
 async def test_a_refused_grouping_says_so(address: str) -> None:
-    async with home(address) as one:
+    async with heos_home(address) as one:
         one.heos.faults.fail("group/set_group", 5, None)
         with pytest.raises(HeosFailed):
             await one.control(LIVING).set_group([key(BATH)])
@@ -172,7 +172,7 @@ async def test_a_refused_grouping_says_so(address: str) -> None:
 
 
 async def test_an_absent_player_changes_nothing(address: str) -> None:
-    async with home(address) as one:
+    async with heos_home(address) as one:
         one.heos.remove_player(BATH)
         await until(lambda: one.zone(BATH).player_up is None)
         with pytest.raises(HeosOffline):
@@ -181,7 +181,7 @@ async def test_an_absent_player_changes_nothing(address: str) -> None:
 
 
 async def test_group_volume_is_the_leaders(address: str) -> None:
-    async with home(address, lambda heos: heos.set_group([KITCHEN, BATH])) as one:
+    async with heos_home(address, lambda heos: heos.set_group([KITCHEN, BATH])) as one:
         await until(lambda: one.group_volume(KITCHEN) == 20)
         assert one.group_volume(BATH) is None
         one.heos.set_group_level(one.heos.groups[KITCHEN], 40)
@@ -203,7 +203,7 @@ async def test_a_leader_that_is_away_is_named_in_the_refusal(address: str) -> No
         heos.play_item(LIVING, *songs("First"))
         heos.set_group([LIVING, BATH])
 
-    async with home(address, prepare) as one:
+    async with heos_home(address, prepare) as one:
         await until(lambda: one.transport(BATH) is Transport.PLAYING)
         one.heos.faults.fail("group/get_groups", 13, None)  # the group is not heard to have ended
         one.heos.remove_player(LIVING)
@@ -221,7 +221,7 @@ async def test_a_vanished_leader_leaves_nothing_to_show(address: str) -> None:
         heos.play_item(LIVING, *songs("First"))
         heos.set_group([LIVING, BATH, KITCHEN])
 
-    async with home(address, prepare) as one:
+    async with heos_home(address, prepare) as one:
         await until(lambda: one.transport(BATH) is Transport.PLAYING)
         one.heos.remove_player(LIVING)
         await until(lambda: one.groups() == [None, ALONE, ALONE])
@@ -230,7 +230,7 @@ async def test_a_vanished_leader_leaves_nothing_to_show(address: str) -> None:
 
 
 async def test_a_vanished_member_leaves_the_others(address: str) -> None:
-    async with home(address, lambda heos: heos.set_group([LIVING, BATH, KITCHEN])) as one:
+    async with heos_home(address, lambda heos: heos.set_group([LIVING, BATH, KITCHEN])) as one:
         await until(lambda: one.zone(BATH).group == together(LIVING, BATH, KITCHEN))
         one.heos.remove_player(BATH)
         await until(lambda: one.groups() == [together(LIVING, KITCHEN), together(LIVING, KITCHEN), None])
@@ -241,7 +241,7 @@ async def test_a_group_outlives_its_leaders_pid(address: str) -> None:
         heos.play_item(LIVING, *songs("First"))
         heos.set_group([LIVING, BATH])
 
-    async with home(address, prepare) as one:
+    async with heos_home(address, prepare) as one:
         await until(lambda: one.transport(BATH) is Transport.PLAYING)
         one.seen.states.clear()
         one.heos.change_pid(LIVING, 77)
@@ -264,7 +264,7 @@ async def test_groups_that_are_not_told_are_not_made_up(address: str, fault: str
         else:
             heos.faults.under_process_never.add("group/get_groups")
 
-    async with home(address, prepare) as one:
+    async with heos_home(address, prepare) as one:
         assert one.store.links[HEOS_LINK].word is LinkWord.ONLINE
         await asyncio.sleep(0.3)
         assert one.groups() == [None, None, None]
@@ -279,7 +279,7 @@ async def test_an_odd_group_costs_nobody_else_his(address: str) -> None:
         heos.set_group([LIVING, BATH])
         heos.faults.odd_groups = True
 
-    async with home(address, prepare) as one:
+    async with heos_home(address, prepare) as one:
         await until(lambda: one.groups() == [together(LIVING, BATH), ALONE, together(LIVING, BATH)])
 
 
@@ -296,14 +296,14 @@ async def test_a_group_volume_that_is_refused_is_asked_again(address: str) -> No
         heos.set_group([LIVING, BATH])
         heos.faults.fail("group/get_volume", 13, 1)
 
-    async with home(address, prepare) as one:
+    async with heos_home(address, prepare) as one:
         await until(lambda: one.zone(BATH).group == together(LIVING, BATH))
         assert one.group_volume(LIVING) is None
         await until(lambda: one.group_volume(LIVING) == 20, 5)
 
 
 async def test_zones_that_come_and_go_change_the_group(address: str) -> None:
-    async with home(address, lambda heos: heos.set_group([LIVING, BATH, KITCHEN])) as one:
+    async with heos_home(address, lambda heos: heos.set_group([LIVING, BATH, KITCHEN])) as one:
         await until(lambda: one.zone(BATH).group == together(LIVING, BATH, KITCHEN))
         one.store.remove_zone(ZoneId("kitchen"))
         assert one.zone(BATH).group == together(LIVING, BATH)
@@ -314,7 +314,7 @@ async def test_zones_that_come_and_go_change_the_group(address: str) -> None:
 
 
 async def test_an_outage_forgets_groups_and_finds_them_again(address: str) -> None:
-    async with home(address, lambda heos: heos.set_group([LIVING, BATH])) as one:
+    async with heos_home(address, lambda heos: heos.set_group([LIVING, BATH])) as one:
         await until(lambda: one.zone(BATH).group == together(LIVING, BATH))
         await one.heos.power_off()
         await until(lambda: one.groups() == [None, None, None])

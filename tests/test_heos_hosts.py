@@ -11,7 +11,7 @@ import pytest
 from sugartalkd.heos.hosts import Hosts
 from sugartalkd.model import HEOS_LINK, FoundPlayer, LinkWord, PlayerKey
 from sugartalkd.simulator.heos import HeosSimulator, SimulatedPlayer
-from tests.heos_house import BATH, KITCHEN, Home, home, key, until
+from tests.heos_home import BATH, KITCHEN, HeosHome, heos_home, key, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +55,7 @@ def spread(other: str) -> Callable[[HeosSimulator], None]:
     return prepare
 
 
-def host(one: Home) -> str | None:
+def host(one: HeosHome) -> str | None:
     state = one.store.links[HEOS_LINK]
     return state.host if state.word is LinkWord.ONLINE else None
 
@@ -65,7 +65,10 @@ async def test_another_device_takes_over_and_the_first_one_is_tried_first(
 ) -> None:
     twins = [SimulatedPlayer("Kitchen", KITCHEN, serial=key(KITCHEN), ip=other_address),
              SimulatedPlayer("Bath", BATH, serial=key(BATH), ip=address)]  # fmt: skip
-    async with home(address, spread(other_address)) as one, HeosSimulator(twins, host=other_address) as other:
+    async with (
+        heos_home(address, spread(other_address)) as one,
+        HeosSimulator(twins, host=other_address) as other,
+    ):
         await until(lambda: host(one) == address)
         assert other.connections_total == 0
         await one.heos.power_off()
@@ -83,7 +86,10 @@ async def test_another_device_takes_over_and_the_first_one_is_tried_first(
 async def test_a_player_that_is_silent_does_not_change_the_device(address: str, other_address: str) -> None:
     twins = [SimulatedPlayer(name, pid, serial=key(pid), ip=other_address)
              for name, pid in (("Kitchen", KITCHEN), ("Bath", BATH))]  # fmt: skip
-    async with home(address, spread(other_address)) as one, HeosSimulator(twins, host=other_address) as other:
+    async with (
+        heos_home(address, spread(other_address)) as one,
+        HeosSimulator(twins, host=other_address) as other,
+    ):
         await one.heos.power_off()
         await until(lambda: host(one) == other_address)
         await until(lambda: one.zone(BATH).player_up)
@@ -97,7 +103,7 @@ async def test_a_player_that_is_silent_does_not_change_the_device(address: str, 
 
 
 async def test_a_short_outage_stays_short_when_nobody_else_answers(address: str, other_address: str) -> None:
-    async with home(address, spread(other_address)) as one:
+    async with heos_home(address, spread(other_address)) as one:
         await one.heos.power_off()
         await asyncio.sleep(1.5)
         state = one.store.links[HEOS_LINK]

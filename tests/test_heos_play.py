@@ -11,7 +11,7 @@ from sugartalkd.errors import BadPayload, HeosFailed, HeosOffline, NoMatch, OutO
 from sugartalkd.heos import media
 from sugartalkd.model import Enqueue
 from sugartalkd.simulator.heos_library import DLNA_SERVER, SimulatedItem
-from tests.heos_home import KITCHEN, KITCHEN_KEY, LIVING, HeosHome, heos_home, until
+from tests.heos_home import KITCHEN, LIVING, HeosHome, heos_home, key, until
 
 if TYPE_CHECKING:
     from sugartalkd.model import Page
@@ -36,7 +36,7 @@ def now(home: HeosHome) -> str | None:
 
 async def test_tracks_and_albums_go_where_they_are_wished(address: str) -> None:
     async with heos_home(address) as home:
-        kitchen = home.session.player(KITCHEN_KEY)
+        kitchen = home.session.player(key(KITCHEN))
         root = await home.session.requests.browse(SERVER, None, 50, 0)
         train = await home.session.requests.browse(SERVER, "c7", 50, 0)
         await kitchen.play_media(id_of(root, "R&B Hits"), Enqueue.REPLACE)
@@ -60,13 +60,13 @@ async def test_tracks_and_albums_go_where_they_are_wished(address: str) -> None:
 async def test_an_empty_queue_starts_to_play(address: str, enqueue: Enqueue) -> None:
     async with heos_home(address) as home:
         train = await home.session.requests.browse(SERVER, "c7", 50, 0)
-        await home.session.player(KITCHEN_KEY).play_media(id_of(train, "Locomotion"), enqueue)
+        await home.session.player(key(KITCHEN)).play_media(id_of(train, "Locomotion"), enqueue)
         assert (queue(home), now(home), home.kitchen.state) == (["Locomotion"], "Locomotion", "play")
 
 
 async def test_what_was_found_can_be_played(address: str) -> None:
     async with heos_home(address) as home:
-        kitchen = home.session.player(KITCHEN_KEY)
+        kitchen = home.session.player(key(KITCHEN))
         found = await home.session.requests.search(SERVER, "naima", "track", 50, 0)
         await kitchen.play_media(id_of(found, "Naima"), Enqueue.REPLACE)
         assert queue(home) == ["Naima"]
@@ -77,7 +77,7 @@ async def test_what_was_found_can_be_played(address: str) -> None:
 
 async def test_stations_and_inputs(address: str) -> None:
     async with heos_home(address, account=ACCOUNT) as home:
-        kitchen = home.session.player(KITCHEN_KEY)
+        kitchen = home.session.player(key(KITCHEN))
         radio = await home.session.requests.browse("tunein", "g1", 50, 0)
         await kitchen.play_media(id_of(radio, "Radio Two"), Enqueue.REPLACE)
         assert now(home) == "Radio Two live"
@@ -108,7 +108,7 @@ async def test_stations_and_inputs(address: str) -> None:
 
 async def test_what_cannot_be_played_says_so(address: str) -> None:
     async with heos_home(address) as home:
-        kitchen = home.session.player(KITCHEN_KEY)
+        kitchen = home.session.player(key(KITCHEN))
         sources = await home.session.requests.sources()
         root = await home.session.requests.browse(SERVER, None, 50, 0)
         for what in (id_of(sources, "Local Music"), id_of(root, "Everything")):
@@ -124,7 +124,7 @@ async def test_what_cannot_be_played_says_so(address: str) -> None:
 
 async def test_playing_is_patient(address: str) -> None:
     async with heos_home(address) as home:
-        kitchen = home.session.player(KITCHEN_KEY)
+        kitchen = home.session.player(key(KITCHEN))
         train = await home.session.requests.browse(SERVER, "c7", 50, 0)
         home.heos.faults.fail("browse/add_to_queue", 13, times=2)
         home.heos.faults.under_process.add("browse/add_to_queue")
@@ -144,7 +144,7 @@ async def test_playing_is_patient(address: str) -> None:
 
 async def test_favourites_by_name_and_number(address: str) -> None:
     async with heos_home(address, account=ACCOUNT) as home:
-        kitchen = home.session.player(KITCHEN_KEY)
+        kitchen = home.session.player(key(KITCHEN))
         for wished in ("jazz & blues", 2, "2", " Jazz & Blues "):
             home.kitchen.station = None
             await kitchen.play_favorite(wished)
@@ -161,7 +161,7 @@ async def test_favourites_by_name_and_number(address: str) -> None:
 
 async def test_favourites_are_read_again_when_they_change(address: str) -> None:
     async with heos_home(address, account=ACCOUNT) as home:
-        kitchen = home.session.player(KITCHEN_KEY)
+        kitchen = home.session.player(key(KITCHEN))
         await kitchen.play_favorite("radio one")
         home.heos.favourites.insert(
             0, SimulatedItem("New live", mid="s9", sid=3, type="station", station="New")
@@ -177,7 +177,7 @@ async def test_favourites_are_read_again_when_they_change(address: str) -> None:
 
 async def test_what_was_asked_before_a_change_is_not_kept(address: str) -> None:
     async with heos_home(address, account=ACCOUNT) as home:
-        kitchen = home.session.player(KITCHEN_KEY)
+        kitchen = home.session.player(key(KITCHEN))
         home.heos.faults.delay["browse/browse"] = 0.2
         playing = asyncio.create_task(kitchen.play_favorite("radio one"), name="Task-play")
         await until(lambda: home.heos.received("browse/browse"))
@@ -191,7 +191,7 @@ async def test_what_was_asked_before_a_change_is_not_kept(address: str) -> None:
 
 async def test_playlists_by_name(address: str) -> None:
     async with heos_home(address, account=ACCOUNT) as home:
-        kitchen = home.session.player(KITCHEN_KEY)
+        kitchen = home.session.player(key(KITCHEN))
         await kitchen.play_playlist("r&b = 100%", Enqueue.REPLACE)
         await kitchen.play_playlist("MORNING", Enqueue.END)
         assert (queue(home), now(home)) == (["Slow", "Wake up", "Coffee"], "Slow")
@@ -201,7 +201,7 @@ async def test_playlists_by_name(address: str) -> None:
 
 async def test_names_need_an_account(address: str) -> None:
     async with heos_home(address) as home:
-        kitchen = home.session.player(KITCHEN_KEY)
+        kitchen = home.session.player(key(KITCHEN))
         with pytest.raises(HeosFailed, match="not signed in"):
             await kitchen.play_favorite("Radio One")
         with pytest.raises(HeosFailed, match="not signed in"):

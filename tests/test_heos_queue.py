@@ -12,7 +12,7 @@ from sugartalkd.errors import OutOfRange
 from sugartalkd.heos import translate
 from sugartalkd.model import QueueItem, Track
 from sugartalkd.simulator.heos_system import input_station
-from tests.heos_house import BATH, KITCHEN, LIVING, Home, home, songs, together, until
+from tests.heos_home import BATH, KITCHEN, LIVING, HeosHome, heos_home, songs, together, until
 
 if TYPE_CHECKING:
     from sugartalkd.model import Queue
@@ -25,22 +25,22 @@ def filled(heos: HeosSimulator, pid: int, length: int, current: int = 0) -> None
     heos.play_queue(pid, current)
 
 
-def queue(one: Home, pid: int) -> Queue | None:
+def queue(one: HeosHome, pid: int) -> Queue | None:
     player = one.zone(pid).player_up
     return None if player is None else player.queue
 
 
-def index(one: Home, pid: int) -> int | None:
+def index(one: HeosHome, pid: int) -> int | None:
     player = one.zone(pid).player_up
     return None if player is None else player.queue_index
 
 
-def titles(one: Home, pid: int) -> list[str | None]:
+def titles(one: HeosHome, pid: int) -> list[str | None]:
     shown = queue(one, pid)
     return [] if shown is None else [item.title for item in shown.items]
 
 
-def window(one: Home, pid: int) -> tuple[int, int, str | None, str | None] | None:
+def window(one: HeosHome, pid: int) -> tuple[int, int, str | None, str | None] | None:
     """Offset, length, first and last title of what is shown."""
     shown = queue(one, pid)
     if shown is None:
@@ -63,7 +63,7 @@ def window(one: Home, pid: int) -> tuple[int, int, str | None, str | None] | Non
 async def test_what_is_shown_lies_around_the_present_one(
     address: str, length: int, current: int, expected: tuple[int, int, str, str]
 ) -> None:
-    async with home(address, lambda heos: filled(heos, KITCHEN, length, current)) as one:
+    async with heos_home(address, lambda heos: filled(heos, KITCHEN, length, current)) as one:
         await until(lambda: window(one, KITCHEN) == expected)
         assert index(one, KITCHEN) == current
         await until(lambda: window(one, BATH) == (0, 0, None, None))
@@ -75,7 +75,7 @@ async def test_what_is_shown_lies_around_the_present_one(
 
 
 async def test_the_index_alone_reads_nothing_until_it_leaves_the_window(address: str) -> None:
-    async with home(address, lambda heos: filled(heos, KITCHEN, 1000, 590)) as one:
+    async with heos_home(address, lambda heos: filled(heos, KITCHEN, 1000, 590)) as one:
         await until(lambda: window(one, KITCHEN) == (490, 1000, "490", "689"))
         await until(lambda: queue(one, BATH) is not None)
         before = len(one.heos.received("player/get_queue"))
@@ -89,7 +89,7 @@ async def test_the_index_alone_reads_nothing_until_it_leaves_the_window(address:
 
 
 async def test_an_input_or_station_is_no_item_of_the_queue(address: str) -> None:
-    async with home(address, lambda heos: filled(heos, KITCHEN, 5, 2)) as one:
+    async with heos_home(address, lambda heos: filled(heos, KITCHEN, 5, 2)) as one:
         await until(lambda: index(one, KITCHEN) == 2)
         one.heos.play_item(KITCHEN, input_station("inputs/cd"))
         await until(lambda: index(one, KITCHEN) is None)
@@ -97,7 +97,7 @@ async def test_an_input_or_station_is_no_item_of_the_queue(address: str) -> None
 
 
 async def test_a_change_is_read_once_however_many_events_tell_it(address: str) -> None:
-    async with home(address, lambda heos: filled(heos, KITCHEN, 5, 2)) as one:
+    async with heos_home(address, lambda heos: filled(heos, KITCHEN, 5, 2)) as one:
         await until(lambda: all(queue(one, pid) for pid in (LIVING, KITCHEN, BATH)))
         before = len(one.heos.received("player/get_queue"))
         for _ in range(30):
@@ -108,7 +108,7 @@ async def test_a_change_is_read_once_however_many_events_tell_it(address: str) -
 
 
 async def test_items_that_stay_are_not_built_again(address: str) -> None:
-    async with home(address, lambda heos: filled(heos, KITCHEN, 120, 60)) as one:
+    async with heos_home(address, lambda heos: filled(heos, KITCHEN, 120, 60)) as one:
         await until(lambda: len(titles(one, KITCHEN)) == 120)
         before = queue(one, KITCHEN)
         assert before is not None
@@ -124,7 +124,7 @@ async def test_items_that_stay_are_not_built_again(address: str) -> None:
 
 
 async def test_what_can_be_done_to_a_queue(address: str) -> None:
-    async with home(address, lambda heos: filled(heos, KITCHEN, 6, 1)) as one:
+    async with heos_home(address, lambda heos: filled(heos, KITCHEN, 6, 1)) as one:
         await until(lambda: len(titles(one, KITCHEN)) == 6)
         kitchen = one.control(KITCHEN)
         await kitchen.move_in_queue(0, 5)
@@ -144,7 +144,7 @@ async def test_what_can_be_done_to_a_queue(address: str) -> None:
 
 
 async def test_a_track_goes_on_where_it_is_when_its_place_changes(address: str) -> None:
-    async with home(address, lambda heos: filled(heos, KITCHEN, 6, 3)) as one:
+    async with heos_home(address, lambda heos: filled(heos, KITCHEN, 6, 3)) as one:
         await until(lambda: len(titles(one, KITCHEN)) == 6)
         one.heos.seek(KITCHEN, 120)
         await until(lambda: (anchor := one.zone(KITCHEN).now_playing.anchor) and anchor.seconds == 120)
@@ -162,7 +162,7 @@ async def test_a_track_goes_on_where_it_is_when_its_place_changes(address: str) 
 
 
 async def test_an_index_beyond_the_queue_is_out_of_range(address: str) -> None:
-    async with home(address, lambda heos: filled(heos, KITCHEN, 3)) as one:
+    async with heos_home(address, lambda heos: filled(heos, KITCHEN, 3)) as one:
         await until(lambda: len(titles(one, KITCHEN)) == 3)
         kitchen = one.control(KITCHEN)
         for refused in (
@@ -176,7 +176,7 @@ async def test_an_index_beyond_the_queue_is_out_of_range(address: str) -> None:
 
 
 async def test_clearing_may_take_long_and_delays_nobody(address: str) -> None:
-    async with home(address, lambda heos: filled(heos, KITCHEN, 3)) as one:
+    async with heos_home(address, lambda heos: filled(heos, KITCHEN, 3)) as one:
         await until(lambda: len(titles(one, KITCHEN)) == 3)
         one.heos.faults.delay["player/clear_queue"] = 3.0
         clearing = asyncio.create_task(one.control(KITCHEN).clear_queue(), name="Task-clear")
@@ -195,7 +195,7 @@ async def test_members_show_their_leaders_queue_and_change_it(address: str) -> N
         heos.members_lag = True
         heos.set_group([LIVING, BATH])
 
-    async with home(address, prepare) as one:
+    async with heos_home(address, prepare) as one:
         await until(lambda: window(one, BATH) == (100, 300, "100", "299"))
         assert one.zone(BATH).group == together(LIVING, BATH)
         assert index(one, BATH) == 250
@@ -209,7 +209,7 @@ async def test_members_show_their_leaders_queue_and_change_it(address: str) -> N
 
 
 async def test_a_queue_is_read_while_something_else_hangs(address: str) -> None:
-    async with home(address, lambda heos: filled(heos, KITCHEN, 3)) as one:
+    async with heos_home(address, lambda heos: filled(heos, KITCHEN, 3)) as one:
         await until(lambda: len(titles(one, KITCHEN)) == 3)
         one.heos.faults.under_process_never.add("browse/browse")
         hanging = one.session.own_connection(5.0)
@@ -226,7 +226,7 @@ async def test_a_reading_that_hangs_delays_no_volume(address: str) -> None:
         filled(heos, KITCHEN, 3)
         heos.faults.under_process_never.add("player/get_queue")
 
-    async with home(address, prepare) as one:
+    async with heos_home(address, prepare) as one:
         for level in range(30, 40):
             began = time.monotonic()
             await one.control(KITCHEN).set_volume(level)
@@ -236,7 +236,7 @@ async def test_a_reading_that_hangs_delays_no_volume(address: str) -> None:
 
 
 async def test_a_refused_queue_is_asked_again_and_not_made_up(address: str) -> None:
-    async with home(address, lambda heos: filled(heos, KITCHEN, 3)) as one:
+    async with heos_home(address, lambda heos: filled(heos, KITCHEN, 3)) as one:
         await until(lambda: len(titles(one, KITCHEN)) == 3)
         one.heos.faults.fail("player/get_queue", 13, 1, pid=KITCHEN)
         one.heos.add_to_queue(KITCHEN, songs("more"), 3)
@@ -245,7 +245,7 @@ async def test_a_refused_queue_is_asked_again_and_not_made_up(address: str) -> N
 
 
 async def test_a_queue_outlives_its_players_pid(address: str) -> None:
-    async with home(address, lambda heos: filled(heos, LIVING, 5, 2)) as one:
+    async with heos_home(address, lambda heos: filled(heos, LIVING, 5, 2)) as one:
         await until(lambda: len(titles(one, LIVING)) == 5)
         one.heos.change_pid(LIVING, 77)
         one.heos.add_to_queue(77, songs("more"), 3)
@@ -256,7 +256,7 @@ async def test_a_queue_outlives_its_players_pid(address: str) -> None:
 
 
 async def test_an_outage_forgets_the_queue_and_finds_it_again(address: str) -> None:
-    async with home(address, lambda heos: filled(heos, KITCHEN, 3)) as one:
+    async with heos_home(address, lambda heos: filled(heos, KITCHEN, 3)) as one:
         await until(lambda: len(titles(one, KITCHEN)) == 3)
         one.heos.close_all()
         await until(lambda: queue(one, KITCHEN) is None)
@@ -269,7 +269,7 @@ async def test_lines_too_long_for_pyheos_are_asked_for_in_smaller_pages(address:
         for item in heos.players[KITCHEN].queue:
             item.image_url = "http://127.0.0.1/" + "x" * 1500
 
-    async with home(address, prepare) as one:
+    async with heos_home(address, prepare) as one:
         await until(lambda: len(titles(one, KITCHEN)) == 60, 15)
 
 
@@ -287,7 +287,7 @@ def test_items_lack_what_they_like() -> None:
 
 
 async def test_get_reads_queue_and_group_again(address: str) -> None:
-    async with home(address, lambda heos: filled(heos, KITCHEN, 3)) as one:
+    async with heos_home(address, lambda heos: filled(heos, KITCHEN, 3)) as one:
         await until(lambda: len(titles(one, KITCHEN)) == 3)
         one.heos.players[KITCHEN].queue.pop()  # without an event
         await one.control(KITCHEN).refresh()
