@@ -119,6 +119,8 @@ def attribute_of(command: ZoneCommand) -> str | None:
             return f"setting/{name}"
         case SetGroupVolume():
             return "group_volume"
+        case SetMaxVolume() | EndMaxVolume():
+            return None  # it bounds what a ramp sends, and ends none
         case _ if NEEDS.get(type(command)) in {Capability.TRANSPORT, Capability.QUEUE, Capability.GROUP}:
             return None
         case _:

@@ -69,6 +69,14 @@ async def test_a_newer_command_ends_a_ramp(house: House, watcher: Watcher, newer
     assert len(house.volumes()) == count, "the ramp is over"
 
 
+async def test_another_limit_ends_no_ramp(house: House, watcher: Watcher) -> None:
+    asked = asyncio.create_task(watcher.ask("kitchen/volume/set", {"value": 60, "seconds": 2}))
+    await watcher.until(lambda: len(house.volumes()) > 2)
+    assert (await watcher.ask("kitchen/max_volume/set", {"value": 50, "minutes": 5}))["status"] == "ok"
+    assert (await asked)["status"] == "ok"
+    assert house.volumes()[-1] == 50
+
+
 async def test_the_knob_ends_a_ramp(house: House, watcher: Watcher) -> None:
     asked = asyncio.create_task(watcher.ask("kitchen/volume/set", {"value": 90, "seconds": 30}))
     await watcher.until(lambda: len(house.volumes()) > 2)
