@@ -22,7 +22,7 @@ from sugartalkd.errors import (
 from sugartalkd.heos import media
 from sugartalkd.heos.connection import NOT_SIGNED_IN, READING_LIMIT, Refused
 from sugartalkd.heos.lists import Lists, entries_of
-from sugartalkd.heos.media import FAVOURITES, INPUTS, LOCAL, PLAYLISTS, Listed, Place
+from sugartalkd.heos.media import FAVOURITES, INPUTS, LOCAL, PLAYLISTS, SHOWN, Listed, Place
 from sugartalkd.heos.translate import text, unescaped, unfit
 from sugartalkd.model import Page
 
@@ -185,7 +185,7 @@ class Browser:
 
     def _unknown(self, kind: str, name: str, sid: int) -> str:
         kept = self._kept.get(sid)
-        return f"no {kind} is called {name!r}; {_near(name, kept.listed if kept else ())}"
+        return f"no {kind} is called {name[:SHOWN]!r}; {_near(name, kept.listed if kept else ())}"
 
     # -- inside --------------------------------------------------------------------------------------
 
@@ -317,7 +317,7 @@ class Browser:
                 if one.item.title.casefold() == name and one.media is not None:
                     return one.media
                 known.append(one)
-        raise NoMatch(f"no source is called {given!r}; {_near(given, known)}")
+        raise NoMatch(f"no source is called {given[:SHOWN]!r}; {_near(given, known)}")
 
     async def _all_inputs(self) -> tuple[Listed, ...]:
         """The inputs of every device; one that does not tell them is left out."""
@@ -357,14 +357,15 @@ class Browser:
         return Page(tuple(one.item for one in found), total, offset)
 
     async def _read_criteria(self, sid: int) -> tuple[Criterion, ...]:
-        if sid not in self._criteria:
-            reply = await self._lists.ask(
-                words.COMMAND_BROWSE_GET_SEARCH_CRITERIA, {words.ATTR_SOURCE_ID: sid}
-            )
-            entries = entries_of(reply)
-            read = (_criterion(cast("Mapping[str, object]", raw)) for raw in entries if isinstance(raw, dict))
-            self._criteria[sid] = tuple(one for one in read if one is not None)
-        return self._criteria[sid]
+        if (kept := self._criteria.get(sid)) is not None:
+            return kept
+        reply = await self._lists.ask(words.COMMAND_BROWSE_GET_SEARCH_CRITERIA, {words.ATTR_SOURCE_ID: sid})
+        entries = entries_of(reply)
+        read = (_criterion(cast("Mapping[str, object]", raw)) for raw in entries if isinstance(raw, dict))
+        found = tuple(one for one in read if one is not None)
+        if found:  # whoever searches may name any number as a source
+            self._criteria[sid] = found
+        return found
 
 
 def _criterion(raw: Mapping[str, object]) -> Criterion | None:
@@ -385,7 +386,7 @@ def _choose(known: Sequence[Criterion], wished: str | int | None) -> Criterion:
         if name in {one.name.casefold(), str(one.scid)}:
             return one
     names = ", ".join(one.name for one in known)
-    raise OutOfRange(f"this source cannot be searched by {str(wished)!r}; it can by: {names}")
+    raise OutOfRange(f"this source cannot be searched by {str(wished)[:SHOWN]!r}; it can by: {names}")
 
 
 def _near(name: str, known: Iterable[Listed]) -> str:
