@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from sugartalkd import state_file
 from sugartalkd.log import get_logger
@@ -15,7 +14,6 @@ from sugartalkd.room import Kept, Played, Room, SleepTimer, Snapshot
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sugartalkd.model import Json
     from sugartalkd.state import StateStore
 
 _log = get_logger(__name__)
@@ -51,26 +49,14 @@ class Rooms:
 
     def _write(self) -> None:
         content = {zone: asdict(kept) for zone, kept in self._kept.items() if kept != Kept({})}
-        try:
-            state_file.replace(self._path, json.dumps(content, indent=1, default=datetime.isoformat))
-        except OSError as error:
-            _log.error(
-                "snapshots and timers cannot be written; a restart will lose them",
-                file=str(self._path),
-                error=str(error),
-            )
+        state_file.save(
+            self._path, content, "snapshots and timers cannot be written; a restart will lose them"
+        )
 
 
 def _load(path: Path) -> dict[ZoneId, Kept]:
-    try:
-        found = cast("Json", json.loads(path.read_text()))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, RecursionError) as error:
-        state_file.set_aside(path, str(error))
-        return {}
     rooms: dict[ZoneId, Kept] = {}
-    for zone, one in found.items() if isinstance(found, dict) else ():
+    for zone, one in state_file.load(path).items():
         try:
             rooms[ZoneId(zone)] = _kept(one)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:

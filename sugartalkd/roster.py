@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import count
-from typing import TYPE_CHECKING, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from sugartalkd import state_file
 from sugartalkd.log import get_logger
@@ -17,7 +16,6 @@ from sugartalkd.model import (
     Capability,
     FoundPlayer,
     Input,
-    Json,
     Owner,
     PlayerKey,
     ReceiverFacts,
@@ -416,19 +414,9 @@ def _elsewhere(text: str | None, where: Collection[_Address]) -> bool:
 
 
 def _load(path: Path) -> dict[PlayerKey, Known]:
-    """What was written down; a file that cannot be read is set aside, never a reason not to start."""
-    try:
-        found = cast("Json", json.loads(path.read_text()))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, RecursionError) as error:
-        state_file.set_aside(path, str(error))
-        return {}
-    if not isinstance(found, dict):
-        state_file.set_aside(path, "it is not a JSON object")
-        return {}
+    """What was written down."""
     known: dict[PlayerKey, Known] = {}
-    for key, one in found.items():
+    for key, one in state_file.load(path).items():
         match one:
             case {"zone": str(zone), "name": str(name)} if ZONE_ID.fullmatch(zone):
                 receiver = one.get("receiver")
@@ -443,9 +431,4 @@ def _save(path: Path, known: Mapping[PlayerKey, Known]) -> None:
     content = {
         one.key: {"zone": one.zone, "name": one.name, "receiver": one.receiver} for one in known.values()
     }
-    try:
-        state_file.replace(path, json.dumps(content, indent=1))
-    except OSError as error:
-        _log.error(
-            "the list of known zones cannot be written; ids may change", file=str(path), error=str(error)
-        )
+    state_file.save(path, content, "the list of known zones cannot be written; ids may change")

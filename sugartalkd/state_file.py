@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, cast
 
 from sugartalkd.log import get_logger
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from sugartalkd.model import Json, Object
 
 _log = get_logger(__name__)
 
@@ -25,7 +29,30 @@ def replace(path: Path, content: str) -> None:
     beside.replace(path)
 
 
-def set_aside(path: Path, error: str) -> None:
+def save(path: Path, content: object, failure: str) -> None:
+    """Replace it by this as JSON. If it cannot be written, the log says so: `failure` is what that means."""
+    try:
+        replace(path, json.dumps(content, indent=1, default=datetime.isoformat))
+    except OSError as error:
+        _log.error(failure, file=str(path), error=str(error))
+
+
+def load(path: Path) -> Object:
+    """The JSON object of a file; nothing without a file, or of one that can only be set aside."""
+    try:
+        found = cast("Json", json.loads(path.read_text()))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        _set_aside(path, str(error))
+        return {}
+    if not isinstance(found, dict):
+        _set_aside(path, "it is not a JSON object")
+        return {}
+    return found
+
+
+def _set_aside(path: Path, error: str) -> None:
     """Move a file away that cannot be read: never a reason not to start."""
     broken = path.with_name(f"{path.name}.broken")
     _log.warning(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from sugartalkd import state_file
 from sugartalkd.denon import settings
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sugartalkd.denon.identity import Identity
-    from sugartalkd.model import Json
 
 _log = get_logger(__name__)
 
@@ -58,15 +56,8 @@ class ReceiverMemory:
 
 def _load(path: Path) -> dict[ReceiverId, tuple[str, ReceiverFacts]]:
     """What was written down; whatever of it cannot be read is learned anew."""
-    try:
-        found = cast("Json", json.loads(path.read_text()))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, RecursionError) as error:
-        state_file.set_aside(path, str(error))
-        return {}
     learned: dict[ReceiverId, tuple[str, ReceiverFacts]] = {}
-    for receiver, one in found.items() if isinstance(found, dict) else ():
+    for receiver, one in state_file.load(path).items():
         match one:
             case {"host": str(host), "settings": list(names), "labels": dict(labels), "hidden": list(hidden)}:
                 model, mac = one.get("model"), one.get("mac")
@@ -97,11 +88,8 @@ def _save(path: Path, learned: Mapping[ReceiverId, tuple[str, ReceiverFacts]]) -
         }
         for receiver, (host, facts) in learned.items()
     }
-    try:
-        state_file.replace(path, json.dumps(content, indent=1))
-    except OSError as error:
-        _log.error(
-            "what was learned of receivers cannot be written; it will be asked again after a restart",
-            file=str(path),
-            error=str(error),
-        )
+    state_file.save(
+        path,
+        content,
+        "what was learned of receivers cannot be written; it will be asked again after a restart",
+    )
