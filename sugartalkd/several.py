@@ -102,11 +102,11 @@ async def play_at_volume(play: Play, volume: VolumeChange, course: Course) -> Ou
     return Outcome(data)
 
 
-async def reread(_command: Reread, course: Course) -> Outcome:
+async def reread(command: Reread, course: Course) -> Outcome:
     """Ask the devices again."""
     try:
         async with asyncio.timeout(REREAD_LIMIT):
-            await course.devices.refresh()
+            await course.devices.refresh(command.attribute)
     except SugartalkError as failure:
         return Outcome(error=failure)
     except TimeoutError:

@@ -168,8 +168,15 @@ class ZoneDevices:
         while self.asleep and loop.time() < deadline:  # noqa: ASYNC110  # state has listeners, not waiters
             await asyncio.sleep(0.1)
 
-    async def refresh(self) -> None:
-        """Ask both devices; one side of a merged zone may be away, both raise the player's error."""
+    async def refresh(self, attribute: str | None = None) -> None:
+        """Ask both devices; one side of a merged zone may be away, both raise the player's error.
+
+        A receiver has too many settings to ask all of them: one that is named is asked by itself.
+        """
+        spec = next((one for one in setting.SPECS if one.path == attribute), None)
+        if spec is not None:
+            await self._the_receiver.ask_setting(spec.name)
+            return
         devices = [device for device in (self._player, self._receiver) if device is not None]
         said = await asyncio.gather(*(device.refresh() for device in devices), return_exceptions=True)
         failures = [one for one in said if one is not None]

@@ -207,3 +207,11 @@ async def test_http_can_be_switched_off_and_a_broken_file_is_no_reason_not_to_st
             await watcher.wait("living_room/setting/eco", "auto", 10)
         assert web.requests == []
     assert "eco" in json.loads((tmp_path / "state/receivers.json").read_text())["denon"]["settings"]
+
+
+async def test_get_asks_one_setting(house: House, watcher: Watcher) -> None:
+    house.avr.state.settings["ECO"] = "ON"  # changed without a word
+    assert (await watcher.ask("living_room/get", "setting/eco"))["status"] == "ok"
+    await watcher.wait("living_room/setting/eco", "on")
+    assert (await watcher.ask("living_room/get", "setting/colour"))["error_code"] == "bad_payload"
+    assert (await watcher.ask("den/get", "setting/eco"))["error_code"] == "unsupported"
