@@ -336,7 +336,6 @@ class Inbox:
 
         async def carry_out() -> None:
             outcome = self._unfinished(name)
-            self._several += 1
             try:
                 outcome = await work
             except Exception:  # noqa: BLE001  # the edge, as in _attempt
@@ -345,6 +344,7 @@ class Inbox:
                 self._several -= 1
                 answer(outcome)
 
+        self._several += 1
         self._aside(carry_out(), name)
 
     def _fall_asleep(self, timer: SleepTimer) -> None:

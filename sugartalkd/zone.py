@@ -123,8 +123,8 @@ class ZoneDevices:
             raise Unsupported(f"{self.zone.id} has no {needed.value}: it has {self._can_do}")
         match command:
             case SetMany(settings):
-                for _, setting in settings:
-                    self.check(setting)
+                for _, one in settings:
+                    self.check(one)
             case SetVolume(change) | RampVolume(change):
                 if isinstance(change, Decibels) and self.zone.owner is not Owner.RECEIVER:
                     raise Unsupported(f"{self.zone.id} has no volume_db: its volume belongs to the player")

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
+from sugartalkd.command import TOGGLE, SetMany, SetShuffle
+from sugartalkd.errors import Busy
+from sugartalkd.inbox import WAITING_LIMIT, Inbox
+from sugartalkd.model import Capability
+from sugartalkd.room import Kept, Room
+from sugartalkd.zone import ZoneDevices
+from tests.heos_home import heos_home
 from tests.house import KITCHEN, Broker, House, Watcher, properties, running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from sugartalkd.outcome import Outcome
 
 
 @pytest.fixture
@@ -143,6 +153,26 @@ async def test_limits_hold_for_several_commands_as_one(house: House, watcher: Wa
     for number in range(40):
         await watcher.publish("kitchen/set", json.dumps({"shuffle": "toggle", "transaction": number}))
     await watcher.until(lambda: sum('"busy"' in one.text for one in watcher.all("kitchen/result")) >= 8)
+
+
+async def test_a_burst_is_counted_before_any_of_it_begins(address: str) -> None:
+    async with heos_home(address) as home:
+        zone = replace(home.zone(KITCHEN).zone, capabilities=frozenset(Capability))
+        home.store.put_zone(zone)
+        room = Room(zone.id, Kept({}), home.store, lambda _kept: None)
+        devices = ZoneDevices(zone, home.store, room, home.control(KITCHEN), None, lambda _key: None)
+        inbox = Inbox(devices)
+        many = SetMany((("shuffle", SetShuffle(TOGGLE)),))
+        task = asyncio.create_task(inbox.run(), name="Task-inbox")
+        answers: list[Outcome] = []
+        for _ in range(WAITING_LIMIT):
+            inbox.submit(many, answers.append, asked=True)
+        with pytest.raises(Busy):
+            inbox.submit(many, answers.append, asked=True)
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert len(answers) == WAITING_LIMIT
 
 
 @pytest.mark.parametrize(
