@@ -66,7 +66,7 @@ class System(Protocol):
         """Raises HeosOffline."""
         ...
 
-    def known_at(self, pid: int) -> Known | None: ...
+    def key_at(self, pid: int) -> PlayerKey | None: ...
     def present(self, key: PlayerKey) -> tuple[Known, HeosPlayer]:
         """Raises HeosOffline."""
         ...
@@ -218,17 +218,13 @@ class Browser:
         """Where a source's or container's entries are. Raises BadPayload for what has none."""
         match opened:
             case media.Source(sid):
-                return Place(sid, device=self._key_of(sid))
+                return Place(sid, device=self._system.key_at(sid))
             case media.InputsOf(player):
                 return Place(self._system.present(player)[1].player_id, device=player)
             case media.Container(sid, cid):
                 return Place(sid, cid)
             case _:
                 raise BadPayload("this media_id can be played, but there is nothing in it to browse")
-
-    def _key_of(self, sid: int) -> PlayerKey | None:
-        known = self._system.known_at(sid)
-        return None if known is None else known.found.key
 
     async def _entries(self, place: Place, limit: int, offset: int) -> tuple[tuple[Listed, ...], int]:
         await self._check_account(place.sid)
@@ -245,7 +241,7 @@ class Browser:
         )
         numbered = place.sid == FAVOURITES and place.cid is None
         return tuple(
-            media.listed(raw, place, self._key_of, number if numbered else None)
+            media.listed(raw, place, self._system.key_at, number if numbered else None)
             for number, raw in enumerate(entries, offset + 1)
         ), total
 
@@ -275,7 +271,7 @@ class Browser:
         changes = self._changes
         reply = await self._lists.ask(words.COMMAND_BROWSE_GET_SOURCES, {})
         entries = entries_of(reply)
-        found = tuple(media.listed(raw, Place(0), self._key_of) for raw in entries)
+        found = tuple(media.listed(raw, Place(0), self._system.key_at) for raw in entries)
         self._unavailable = frozenset(
             one.media.sid
             for raw, one in zip(entries, found, strict=True)
@@ -306,7 +302,7 @@ class Browser:
         if media.is_media_id(given):
             return media.parse(given)
         if _NUMBER.fullmatch(given):
-            key = self._key_of(int(given))
+            key = self._system.key_at(int(given))
             return media.Source(int(given)) if key is None else media.InputsOf(key)
         name = given.casefold()
         if name in media.SOURCE_WORDS:
@@ -353,7 +349,7 @@ class Browser:
         entries, total = await self._lists.gather(words.COMMAND_BROWSE_SEARCH, arguments, limit, offset)
         # Tracks that were found are in a container made of the search, where there is one.
         inside = Place(place.sid, None if criterion.cid is None else criterion.cid + query)
-        found = (media.listed(raw, inside, self._key_of) for raw in entries)
+        found = (media.listed(raw, inside, self._system.key_at) for raw in entries)
         return Page(tuple(one.item for one in found), total, offset)
 
     async def _read_criteria(self, sid: int) -> tuple[Criterion, ...]:

@@ -39,7 +39,7 @@ class System(Protocol):
     """What is needed of the system whose groups these are."""
 
     def listed(self) -> Collection[Known]: ...
-    def known_at(self, pid: int) -> Known | None: ...
+    def key_at(self, pid: int) -> PlayerKey | None: ...
     def own_connection(self, timeout: float | None = None) -> CommandConnection: ...
     def changed(self, known: Known) -> None: ...
     def regrouped(self, known: Known) -> None: ...
@@ -199,8 +199,8 @@ class Groups:
         self._leaders.clear()
         for one in listed:
             # A leader that nobody knows still leads: its members do not play what they say of themselves.
-            leader = self._key(one.leader) or PlayerKey(f"pid:{one.leader}")
-            keys = [key for pid in one.members if (key := self._key(pid)) not in {None, leader}]
+            leader = self._system.key_at(one.leader) or PlayerKey(f"pid:{one.leader}")
+            keys = [key for pid in one.members if (key := self._system.key_at(pid)) not in {None, leader}]
             group = PlayerGroup(leader, (leader, *cast("list[PlayerKey]", keys)))
             self._leaders[one.gid] = leader
             self._by_player.update(dict.fromkeys(group.members, group))
@@ -209,10 +209,6 @@ class Groups:
         self._heard = True
         self._show()
         self._system.grouping_heard(heard=True)
-
-    def _key(self, pid: int) -> PlayerKey | None:
-        known = self._system.known_at(pid)
-        return None if known is None else known.found.key
 
     def _show(self) -> None:
         for known in list(self._system.listed()):

@@ -209,6 +209,11 @@ class HeosSession:
     def known_at(self, pid: int) -> Known | None:
         return self._by_pid.get(pid)
 
+    def key_at(self, pid: int) -> PlayerKey | None:
+        """Whose number this is now; a device's inputs have its pid for their source."""
+        known = self._by_pid.get(pid)
+        return None if known is None else known.found.key
+
     def is_silent(self, known: Known) -> bool:
         return known.found.key in self._connections.spare
 
