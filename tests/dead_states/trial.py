@@ -32,6 +32,8 @@ ERROR_CODES: Final = frozenset(
 )  # fmt: skip
 """The contract's, without `internal` and those of devices that these houses lack."""
 RECOVERY: Final = 30.0
+SLACK: Final = 2.0
+"""Seconds that a machine which is busy elsewhere may take longer."""
 """Seconds from the end of a fault until all is as if nothing had been."""
 SETTLED: Final = 0.2
 """Seconds before the link is back in which a command may still be on its way to the inbox."""
@@ -273,7 +275,7 @@ async def nothing(_house: House) -> None:
 async def events_go_on(house: House, watcher: Watcher) -> None:
     """What happens at the player is seen."""
     house.heos.turn_volume(KITCHEN, 17)
-    await watcher.wait("kitchen/volume", "17", 2)
+    await watcher.wait("kitchen/volume", "17", 5)
 
 
 async def no_more(_house: House, _watcher: Watcher) -> None:
@@ -336,13 +338,13 @@ async def _endure(house: House, watcher: Watcher, side: Side, fault: Fault, load
     await traffic.ask_volume(side.loudest)
     noticed: float | None = None
     if fault.noticed is not None:
-        await watcher.until(lambda: {*since(link)} - {"online"}, fault.noticed)
+        await watcher.until(lambda: {*since(link)} - {"online"}, fault.noticed + SLACK)
         noticed = _now() - struck
     if fault.lasting:
         # Where the link is back in a moment, the newest value is all that has to be told.
         away = f"{'den' if side is RECEIVER else zone}/availability"
-        await watcher.until(lambda: "offline" in since(away), 1)
-        await watcher.until(lambda: "None" in since(f"{zone}/volume"), 1)
+        await watcher.until(lambda: "offline" in since(away), 3)
+        await watcher.until(lambda: "None" in since(f"{zone}/volume"), 3)
         if fault.last_word is not None:
             await watcher.wait(link, fault.last_word, 10)
         refused = await traffic.answered(await traffic.ask(f"{zone}/mute/set", "ON"), 2)
@@ -367,7 +369,7 @@ async def _endure(house: House, watcher: Watcher, side: Side, fault: Fault, load
     house.heos.faults.delay.clear()
     last = await watcher.ask(f"{zone}/volume/set", "33")
     assert last["status"] == "ok", last
-    await watcher.wait(f"{zone}/volume", "33")
+    await watcher.wait(f"{zone}/volume", "33", 10)
     if fault.noticed is not None:
         await fault.look(house, watcher)
     traffic.check_replies()
@@ -399,8 +401,8 @@ async def _endure_in_a_house(
         running(broker, folder, address, mqtt=mqtt, **settings) as house,
     ):
         for zone in house.config["zones"]:
-            await watcher.wait(f"{zone}/availability", "online")
-        await watcher.wait(f"bridge/connection/{side.link}", "online")
+            await watcher.wait(f"{zone}/availability", "online", 15)
+        await watcher.wait(f"bridge/connection/{side.link}", "online", 15)
         times = await endure(house, watcher, side, fault, load)
         seen = "-" if times.noticed is None else f"{times.noticed:.2f} s"
         print(f"MEASURED {fault} | {load.value} | {seen} | {times.recovered:.2f} s")
