@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import socket
 import sys
 from contextlib import asynccontextmanager
 from copy import deepcopy
@@ -28,6 +27,7 @@ from sugartalkd.recording import NotARecording, Recording, load
 from sugartalkd.simulator.avr import AvrSimulator, SlotPolicy, StandbyAnswers
 from sugartalkd.simulator.avr_http import AvrHttp
 from sugartalkd.simulator.heos import HeosSimulator, SimulatedItem, SimulatedPlayer
+from sugartalkd.simulator.local_broker import free_port
 from sugartalkd.simulator.replay import AvrReplay, HeosReplay, read_device
 from sugartalkd.state import StateStore
 from tests.heos_home import until
@@ -400,7 +400,7 @@ async def test_the_daemon_works_with_a_replayed_receiver(tmp_path: Path) -> None
 
 async def test_a_capture_goes_through_the_daemons_shared_session() -> None:
     async with _receiver() as avr:
-        denon, port = ReceiverId("denon"), _free_port()
+        denon, port = ReceiverId("denon"), free_port()
         store = StateStore()
         receiver = DenonReceiver(
             denon, "127.0.0.1", avr.port, store, frozenset({ReceiverZone.MAIN}), share=("127.0.0.1", port)
@@ -416,12 +416,6 @@ async def test_a_capture_goes_through_the_daemons_shared_session() -> None:
     answers = {one.sent: one.received for one in device.device().exchanges}
     assert answers[b"MV?"] == (b"MV50", b"MVMAX 98")
     assert answers[b"Z2?"] == (b"Z2OFF", b"Z2TUNER", b"Z240")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def test_a_taken_session_is_named_with_what_to_do(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ class House:
         await until(lambda: self.link.word is LinkWord.ONLINE, limit)
 
 
-async def until(true: Callable[[], bool], limit: float = 3) -> None:
+async def until(true: Callable[[], object], limit: float = 3) -> None:
     async with asyncio.timeout(limit):
         while not true():  # noqa: ASYNC110  # the simulator tells nobody
             await asyncio.sleep(0.005)

@@ -17,11 +17,13 @@ from sugartalkd.denon.receiver import DenonReceiver
 from sugartalkd.errors import NotConfirmed
 from sugartalkd.model import LinkWord, ReceiverId, ReceiverZone, Zone, ZoneId, receiver_link
 from sugartalkd.simulator.avr import AvrSimulator
+from sugartalkd.simulator.local_broker import free_port
 from sugartalkd.state import StateStore
+from tests.denon.test_receiver import until
 from tests.house import running
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator
     from pathlib import Path
 
     from sugartalkd.model import ReceiverState
@@ -109,12 +111,6 @@ class House:
         return Program(self.port)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @asynccontextmanager
 async def sharing(avr: AvrSimulator, **settings: float) -> AsyncGenerator[House]:
     house = House(avr, free_port(), {"pacing": PACING, **settings})
@@ -123,12 +119,6 @@ async def sharing(avr: AvrSimulator, **settings: float) -> AsyncGenerator[House]
         yield house
     finally:
         await house.stop()
-
-
-async def until(true: Callable[[], object], limit: float = 3) -> None:
-    async with asyncio.timeout(limit):
-        while not true():  # noqa: ASYNC110  # neither the simulator nor a socket tells anybody
-            await asyncio.sleep(0.005)
 
 
 def sent(avr: AvrSimulator, prefix: str = "") -> list[str]:
