@@ -27,7 +27,16 @@ from sugartalkd.command import (
     SetLogLevel,
 )
 from sugartalkd.config import ConfigurationFault, changed, load, masked, save_settings
-from sugartalkd.errors import BadPayload, Busy, Internal, SugartalkError, TimedOut, UnknownZone, Unsupported
+from sugartalkd.errors import (
+    BadPayload,
+    Busy,
+    Expired,
+    Internal,
+    SugartalkError,
+    TimedOut,
+    UnknownZone,
+    Unsupported,
+)
 from sugartalkd.log import get_logger
 from sugartalkd.outcome import Outcome
 from sugartalkd.topics.item import page_json
@@ -82,12 +91,15 @@ class Desk:
         self._household = household
         self._beside = Aside()
         self._waiting = 0
+        self._ended = False
 
     async def run(self) -> None:
         """Wait for the end, then see to it that every request has its answer."""
+        self._ended = False
         try:
             await asyncio.get_running_loop().create_future()
         finally:
+            self._ended = True
             await self._beside.end()
 
     def submit(self, command: BridgeCommand, answer: Answer) -> None:
@@ -153,30 +165,38 @@ class Desk:
 
     def _ask_heos(self, command: HeosRequest, answer: Answer) -> None:
         heos = self._household.heos
+        if self._ended:
+            raise Expired("the daemon is ending; nothing new is begun")
         if heos is None:
             raise Unsupported("no HEOS system is configured; add a heos section to the configuration")
         if self._waiting >= WAITING_LIMIT:
             raise Busy(f"{WAITING_LIMIT} requests wait for the HEOS system already; send fewer at a time")
         self._waiting += 1
-        self._beside.start(self._see_through(command, heos, answer), "heos request")
-
-    async def _see_through(self, command: HeosRequest, heos: HeosSystem, answer: Answer) -> None:
-        """One request to its one answer, however it ends."""
         outcome = Outcome(error=TimedOut("the daemon ended before the HEOS system had answered"))
-        try:
-            async with asyncio.timeout(REQUEST_LIMIT):
-                outcome = Outcome(await _heos(command, heos))
-        except SugartalkError as failure:
-            outcome = Outcome(error=failure)
-        except TimeoutError:
-            late = f"the HEOS system did not answer within {REQUEST_LIMIT:g} s"
-            outcome = Outcome(error=TimedOut(late))
-        except Exception:  # noqa: BLE001  # the edge: a fault of ours is answered as well
-            _log.exception("a request failed inside the daemon", request=type(command).__name__)
-            outcome = Outcome(error=Internal("the request failed inside the daemon; its log says where"))
-        finally:
+
+        async def see_through() -> None:
+            nonlocal outcome
+            outcome = await _outcome(command, heos)
+
+        def ended(_task: asyncio.Task[None]) -> None:
             self._waiting -= 1
             answer(outcome)
+
+        self._beside.start(see_through(), "heos request").add_done_callback(ended)
+
+
+async def _outcome(command: HeosRequest, heos: HeosSystem) -> Outcome:
+    """Every way in which a request can fail becomes an outcome."""
+    try:
+        async with asyncio.timeout(REQUEST_LIMIT):
+            return Outcome(await _heos(command, heos))
+    except SugartalkError as failure:
+        return Outcome(error=failure)
+    except TimeoutError:
+        return Outcome(error=TimedOut(f"the HEOS system did not answer within {REQUEST_LIMIT:g} s"))
+    except Exception:  # noqa: BLE001  # the edge: a fault of ours is answered as well
+        _log.exception("a request failed inside the daemon", request=type(command).__name__)
+        return Outcome(error=Internal("the request failed inside the daemon; its log says where"))
 
 
 async def _heos(command: HeosRequest, heos: HeosSystem) -> Object:

@@ -140,6 +140,7 @@ class Daemon:
                 self.renew_zones()
                 self._start("broker", lambda: self._broker.run(self._publisher.run))
                 self._start("desk", self._desk.run)
+                self._start("rooms", self.rooms.run)
                 self._start("health", self._report_health)
                 self._start("settle", self._settle)
                 self._start("watchdog", self._feed_watchdog)

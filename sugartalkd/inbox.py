@@ -333,19 +333,22 @@ class Inbox:
 
     def _begin(self, work: Coroutine[None, None, Outcome], answer: Answer, name: str) -> None:
         """Run several commands as one, which has one outcome however it ends."""
+        outcome = self._unfinished(name)
 
         async def carry_out() -> None:
-            outcome = self._unfinished(name)
+            nonlocal outcome
             try:
                 outcome = await work
             except Exception:  # noqa: BLE001  # the edge, as in _attempt
                 outcome = self._fault(name)
-            finally:
-                self._several -= 1
-                answer(outcome)
+
+        def ended(_task: asyncio.Task[None]) -> None:
+            work.close()  # a task may be cancelled before its first step
+            self._several -= 1
+            answer(outcome)
 
         self._several += 1
-        self._aside(carry_out(), name)
+        self._aside(carry_out(), name).add_done_callback(ended)
 
     def _fall_asleep(self, timer: SleepTimer) -> None:
         """The music begins to fade. It counts as arrived now: whatever arrives from here on overtakes it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -19,16 +20,19 @@ if TYPE_CHECKING:
 _log = get_logger(__name__)
 
 FILE: Final = "rooms.json"
+WRITE_PAUSE: Final = 0.5
+"""Seconds at least between two writings."""
 
 
 class Rooms:
-    """Every zone's room; what changes is written at once."""
+    """Every zone's room; `run` writes down what changes."""
 
     def __init__(self, path: Path, store: StateStore) -> None:
         self._path = path
         self._store = store
         self._kept = _load(path)
         self._rooms: dict[ZoneId, Room] = {}
+        self._dirty = asyncio.Event()
 
     def room(self, zone: ZoneId) -> Room:
         """The room of a zone, the same one each time."""
@@ -41,14 +45,33 @@ class Rooms:
         """A zone has ended for good; what was kept for it goes with it."""
         self._rooms.pop(zone, None)
         if self._kept.pop(zone, None) is not None:
-            self._write()
+            self._dirty.set()
+
+    async def run(self) -> None:
+        """Write what has changed, soon and beside: a slow disk must not hold up the house."""
+        try:
+            while True:
+                await self._dirty.wait()
+                self._dirty.clear()
+                writing = asyncio.ensure_future(asyncio.to_thread(self._write, self._content()))
+                try:
+                    await asyncio.shield(writing)
+                except asyncio.CancelledError:
+                    await writing
+                    raise
+                await asyncio.sleep(WRITE_PAUSE)
+        finally:
+            if self._dirty.is_set():
+                self._write(self._content())
 
     def _changed(self, zone: ZoneId, kept: Kept) -> None:
         self._kept[zone] = kept
-        self._write()
+        self._dirty.set()
 
-    def _write(self) -> None:
-        content = {zone: asdict(kept) for zone, kept in self._kept.items() if kept != Kept({})}
+    def _content(self) -> object:
+        return {zone: asdict(kept) for zone, kept in self._kept.items() if kept != Kept({})}
+
+    def _write(self, content: object) -> None:
         state_file.save(
             self._path, content, "snapshots and timers cannot be written; a restart will lose them"
         )
