@@ -90,8 +90,11 @@ async def _beside(host: str, port: int) -> Identity:
         error: Exception | None = None
         try:
             identity = _read(host, port)
-        except Exception as fault:  # noqa: BLE001  # the edge of a thread; whoever waits gets it
+        except (OSError, http.client.HTTPException, ValueError, _Unusable) as fault:
             error = fault
+        except Exception as fault:  # noqa: BLE001  # a fault of ours, which must not cost the telnet session
+            _log.exception("reading a receiver's web side failed", receiver=f"{host}:{port}")
+            error = _Unusable(repr(fault))
         with suppress(RuntimeError):  # the loop may have ended meanwhile
             loop.call_soon_threadsafe(tell, identity, error)
 

@@ -25,6 +25,7 @@ from sugartalkd.heos.lists import Lists, entries_of
 from sugartalkd.heos.media import FAVOURITES, INPUTS, LOCAL, PLAYLISTS, SHOWN, Listed, Place
 from sugartalkd.heos.translate import text, unescaped, unfit
 from sugartalkd.model import Page
+from sugartalkd.topics.heos import LARGEST_PAGE, QUERY_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Mapping, Sequence
@@ -37,16 +38,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MOST: Final = 500
-"""Entries in one answer of ours."""
 INPUTS_LIMIT: Final = 4.0
 """Seconds for one device's inputs: some devices never tell them (home-assistant/core issue 23928)."""
 ALL_INPUTS_LIMIT: Final = 16.0
 """Seconds after which the devices that were not asked yet are left out."""
 KEPT: Final = 600.0
 """Seconds for which names are looked up in what was read before; events end that sooner."""
-SEARCH_LIMIT: Final = 128
-"""Characters of a search (CLI specification)."""
 NEAR: Final = 5
 """Names that an error lists."""
 
@@ -135,8 +132,8 @@ class Browser:
         Raises BadPayload, NoMatch, OutOfRange or Unsupported, too.
         """
         _check(limit, offset)
-        if not 1 <= len(query.strip()) <= SEARCH_LIMIT or unfit(query):
-            raise BadPayload(f"a search has 1 to {SEARCH_LIMIT} printable characters")
+        if not 1 <= len(query.strip()) <= QUERY_LIMIT or unfit(query):
+            raise BadPayload(f"a search has 1 to {QUERY_LIMIT} printable characters")
         return await _within(
             "what was searched", self._search(source, query.strip(), criteria, limit, offset)
         )
@@ -292,7 +289,7 @@ class Browser:
         if kept is not None and not fresh and time.monotonic() < kept.until:
             return kept.listed
         changes = self._changes
-        found, _ = await self._entries(Place(sid), MOST, 0)
+        found, _ = await self._entries(Place(sid), LARGEST_PAGE, 0)
         self._keep(sid, found, changes)
         return found
 
@@ -319,14 +316,14 @@ class Browser:
         """The inputs of every device; one that does not tell them is left out."""
         give_up = time.monotonic() + ALL_INPUTS_LIMIT
         found: list[Listed] = []
-        for one in (await self._entries(Place(INPUTS), MOST, 0))[0]:
+        for one in (await self._entries(Place(INPUTS), LARGEST_PAGE, 0))[0]:
             if time.monotonic() > give_up:
                 break
             if not isinstance(one.media, media.Source | media.InputsOf):
                 continue
             try:
                 place = self._place(one.media)
-                found += (await self._entries(place, MOST, 0))[0]
+                found += (await self._entries(place, LARGEST_PAGE, 0))[0]
             except (Refused, TimedOut):
                 continue
         return tuple(found)
@@ -403,8 +400,8 @@ def _cut(found: Sequence[Listed], limit: int, offset: int) -> Page:
 
 
 def _check(limit: int, offset: int) -> None:
-    if not 1 <= limit <= MOST:
-        raise OutOfRange(f"limit is 1 to {MOST}")
+    if not 1 <= limit <= LARGEST_PAGE:
+        raise OutOfRange(f"limit is 1 to {LARGEST_PAGE}")
     if offset < 0:
         raise OutOfRange("offset is 0 or more")
 

@@ -24,6 +24,7 @@ from sugartalkd.errors import (
 from sugartalkd.heos import media_play, translate
 from sugartalkd.heos.connection import BUSY, BUSY_PAUSES, Moved, NoReply, Refused, Unreachable, refusal
 from sugartalkd.heos.known import READINGS
+from sugartalkd.topics.play import URL_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from sugartalkd.heos.known import Known, PlayMode
     from sugartalkd.model import Enqueue, PlayerKey, Repeat, Track
 
-URL_LIMIT: Final = 255
-"""Characters; devices cut longer URLs off (heos.md 0.2)."""
 BUSY_LIMIT: Final = 20.0
 
 
