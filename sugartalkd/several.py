@@ -66,7 +66,10 @@ class Course(Protocol):
 
 def about(name: str, error: SugartalkError) -> SugartalkError:
     """The same failure, saying which of several commands it was."""
-    return type(error)(f"{name}: {error}")
+    told = type(error).__new__(type(error))  # a kind of failure may need more than a text to be made
+    told.__dict__.update(error.__dict__)
+    told.args = (f"{name}: {error}",)
+    return told
 
 
 async def set_many(many: SetMany, course: Course) -> Outcome:
