@@ -134,15 +134,20 @@ async def ramp(wished: RampVolume, course: Course, *also: str) -> Outcome:
     if present is None or resolved is None:
         return Outcome(error=NotConfirmed(f"{zone.id} does not say its volume, so it cannot be moved evenly"))
     data: Object = {"clamped": True} if resolved.clamped else {}
-    start, last = present, present
+    start, last, furthest = present, present, present
+    furthest_of = max if resolved.value >= start else min
     while True:
         share = min((loop.time() - began) / wished.seconds, 1.0) if wished.seconds else 1.0
         value = round((start + (resolved.value - start) * share) / zone.scale.step) * zone.scale.step
         heard = course.devices.state.volume
         if any(course.overtaken(one) for one in ("volume", *also)):
             return Outcome(data, Superseded("a newer command took the place of the ramp"))
-        if isinstance(heard, float) and _off(heard, start, last):
-            return Outcome(data, Superseded(f"somebody turned the volume to {heard:g}; the ramp ends there"))
+        if isinstance(heard, float):
+            # Events are late but in order: what goes back to where the ramp has been is somebody's hand.
+            if _off(heard, furthest, last):
+                text = f"somebody turned the volume to {heard:g}; the ramp ends there"
+                return Outcome(data, Superseded(text))
+            furthest = furthest_of(furthest, heard)
         if value != last:
             outcome = await course.step(SetVolume(Absolute(value)))
             if outcome.error is not None:
@@ -153,9 +158,9 @@ async def ramp(wished: RampVolume, course: Course, *also: str) -> Outcome:
         await asyncio.sleep(RAMP_STEP)
 
 
-def _off(heard: float, start: float, last: float) -> bool:
-    """Whether a volume is none that a ramp from `start` to `last` has passed."""
-    return not min(start, last) - TURNED < heard < max(start, last) + TURNED
+def _off(heard: float, furthest: float, last: float) -> bool:
+    """Whether a volume is none that can be heard between `furthest`, heard already, and `last`, sent."""
+    return not min(furthest, last) - TURNED < heard < max(furthest, last) + TURNED
 
 
 async def _volume(course: Course) -> float | None:

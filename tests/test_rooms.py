@@ -79,6 +79,16 @@ async def test_the_knob_ends_a_ramp(house: House, watcher: Watcher) -> None:
     await watcher.wait("kitchen/volume", "5")
 
 
+async def test_the_knob_ends_a_ramp_also_where_the_ramp_has_been(house: House, watcher: Watcher) -> None:
+    asked = asyncio.create_task(watcher.ask("kitchen/volume/set", {"value": 80, "seconds": 6}, seconds=10))
+    await watcher.until(lambda: house.volumes() and house.volumes()[-1] > 45)
+    house.heos.turn_volume(KITCHEN, 30)
+    reply = await asked
+    assert reply["error_code"] == "superseded"
+    assert "turned" in reply["error"]
+    await watcher.wait("kitchen/volume", "30")
+
+
 # -- a limit for a while -------------------------------------------------------------------------------
 
 
