@@ -271,7 +271,11 @@ def _steps(snapshot: Snapshot, state: ZoneState) -> list[tuple[str, list[DeviceC
         steps.append(("volume", [SetVolume(Absolute(snapshot.volume))]))
     if snapshot.mute is not None:
         steps.append(("mute", [SetMute(snapshot.mute)]))
-    if snapshot.playback is not None and (play := _play(snapshot.playback, state)):
+    follows = snapshot.group is not None and snapshot.group[:1] not in {
+        (),
+        (zone.id,),
+    }  # what it heard then is the leader's
+    if snapshot.playback is not None and not follows and (play := _play(snapshot.playback, state)):
         steps.append(("queue", play))
     if snapshot.power is False:
         receiver = state.receiver_up

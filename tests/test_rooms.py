@@ -241,6 +241,24 @@ async def test_a_snapshot_of_a_zone_that_was_off_switches_it_off(house: House, w
     await watcher.wait("den/power", "OFF")
 
 
+async def test_a_member_that_comes_back_to_its_group_leaves_the_leaders_music_alone(
+    house: House, watcher: Watcher
+) -> None:
+    await _plays(house, watcher, "living_room")
+    await watcher.ask("living_room/group/set", '["kitchen"]')
+    await watcher.wait("kitchen/state", "playing")
+    await watcher.ask("living_room/command", "pause")
+    await watcher.wait("kitchen/state", "paused")
+    await watcher.ask("kitchen/snapshot/save", "party")
+    await watcher.ask("living_room/group/set", "[]")
+    await watcher.ask("living_room/command", "play")
+    await watcher.wait("living_room/state", "playing")
+    reply = await watcher.ask("kitchen/snapshot/restore", "party")
+    assert reply["status"] == "ok", reply
+    assert "group" in reply["data"]["restored"]
+    assert house.heos.players[LIVING].state == "play"
+
+
 async def test_snapshots_outlive_a_restart_and_can_be_deleted(
     broker: Broker, watcher: Watcher, tmp_path: Path, address: str
 ) -> None:
