@@ -181,22 +181,33 @@ async def fall_asleep(timer: SleepTimer, course: Course) -> Outcome:
     before = state.volume if state.playback is Playback.PLAYING and timer.fade else None
     if isinstance(before, float):
         silence = RampVolume(Absolute(devices.zone.scale.minimum), _seconds_to(timer))
-        if (await ramp(silence, course, "sleep")).error is not None and not course.overtaken("sleep"):
+        faded = await ramp(silence, course, "sleep")
+        if isinstance(faded.error, Superseded) and not course.overtaken("sleep"):
             before = None  # somebody turned it: that is what it stays at
     if not course.overtaken("sleep"):
         await asyncio.sleep(_seconds_to(timer))
     asleep = room.timer is timer
-    player = devices.state.player_up
-    if asleep and player is not None:
-        if player.group is not None and player.group.leader != devices.zone.player:
-            await course.step(ChangeGroup(GroupChange.REMOVE, (devices.zone.id,)))
-        await course.step(Press(Verb.STOP))
-    if isinstance(before, float):
+    awake = await _fall_silent(course) if asleep and devices.zone.player is not None else None
+    # What still plays must not become loud again; a receiver's zone is off a moment later.
+    if isinstance(before, float) and (awake is None or devices.zone.receiver is not None):
         await course.step(SetVolume(Absolute(before)))
     if not asleep:
         return Outcome(error=Superseded("the sleep timer was changed while the music faded"))
     room.end_timer()
-    return Outcome() if devices.zone.receiver is None else await course.step(SetPower(False))
+    return Outcome(error=awake) if devices.zone.receiver is None else await course.step(SetPower(False))
+
+
+async def _fall_silent(course: Course) -> SugartalkError | None:
+    """Stop what the zone plays; why it plays on, if it does.
+
+    A member that cannot leave its group plays on: to stop it would stop everybody.
+    """
+    zone, player = course.devices.zone, course.devices.state.player_up
+    if player is not None and player.group is not None and player.group.leader != zone.player:
+        left = await course.step(ChangeGroup(GroupChange.REMOVE, (zone.id,)))
+        if left.error is not None:
+            return about("group", left.error)
+    return (await course.step(Press(Verb.STOP))).error
 
 
 def _seconds_to(timer: SleepTimer) -> float:

@@ -213,6 +213,56 @@ def _advance(house: House, zone: str, fade: int) -> None:
     house.daemon.rooms.room(ZoneId(zone)).set_timer(fade / 60, fade)
 
 
+async def test_music_that_cannot_be_stopped_does_not_become_loud_again(
+    house: House, watcher: Watcher
+) -> None:
+    await _plays(house, watcher, "kitchen")
+    await watcher.ask("kitchen/volume/set", "24")
+    house.heos.faults.fail("player/set_play_state", 9, None)
+    _advance(house, "kitchen", fade=2)
+    await watcher.until(lambda: house.volumes()[-1] == 0)
+    await watcher.wait("kitchen/sleep", "0")
+    await asyncio.sleep(1)
+    assert watcher.text("kitchen/state") == "playing"
+    assert house.volumes()[-1] == 0
+
+
+async def test_a_member_that_cannot_leave_does_not_stop_the_others(house: House, watcher: Watcher) -> None:
+    await watcher.ask("living_room/group/set", '["kitchen"]')
+    await _plays(house, watcher, "living_room")
+    await watcher.wait("kitchen/state", "playing")
+    house.heos.faults.fail("group/set_group", 9, None)
+    _advance(house, "kitchen", fade=1)
+    await watcher.until(lambda: house.daemon.rooms.room(ZoneId("kitchen")).timer is None)
+    await asyncio.sleep(0.5)
+    assert house.heos.players[LIVING].state == "play"
+
+
+async def test_a_fade_that_failed_brings_the_volume_back_at_its_end(house: House, watcher: Watcher) -> None:
+    await _plays(house, watcher, "kitchen")
+    await watcher.ask("kitchen/volume/set", "24")
+    _advance(house, "kitchen", fade=4)
+    await watcher.until(lambda: house.volumes()[-1] < 20)
+    house.heos.faults.fail("player/set_volume", 9)
+    await watcher.wait("kitchen/state", "idle", seconds=12)
+    await watcher.wait("kitchen/volume", "24")
+
+
+async def test_a_sleep_that_the_receiver_cannot_be_told_changes_nothing(
+    house: House, watcher: Watcher
+) -> None:
+    room = house.daemon.rooms.room(ZoneId("living_room"))
+    await watcher.ask("living_room/sleep/set", {"value": 20, "fade": 5})
+    before = room.timer
+    assert before is not None
+    await house.avr.stop()
+    await watcher.until(lambda: watcher.text("bridge/connection/receiver/denon") != "online")
+    for payload in ({"value": 30, "fade": 10}, {"value": 0}):
+        reply = await watcher.ask("living_room/sleep/set", payload)
+        assert reply["error_code"] == "receiver_offline"
+        assert room.timer == before
+
+
 # -- snapshots -----------------------------------------------------------------------------------------
 
 
