@@ -23,6 +23,7 @@ from sugartalkd.command import (
     Reread,
     RestoreSnapshot,
     SaveSnapshot,
+    SetGroupVolume,
     SetMany,
     SetMaxVolume,
     SetVolume,
@@ -260,7 +261,7 @@ class Inbox:
                 queue.filled.clear()
                 await queue.filled.wait()
                 continue
-            volume = isinstance(queue.waiting[0].command, SetVolume)
+            volume = isinstance(queue.waiting[0].command, SetVolume | SetGroupVolume)
             if volume and (pause := queue.volume_at + VOLUME_SPACING - loop.time()) > 0:
                 await asyncio.sleep(pause)
                 continue  # by now a newer value may stand in its place

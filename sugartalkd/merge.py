@@ -66,6 +66,8 @@ class ZoneState:
     group: ZoneGroup | None = None
     """Who plays along; `None` without a player, while that is away, and until the groups have been heard."""
     kept: KeptState = NOTHING_KEPT
+    young: bool = False
+    """10 s have not passed since the start: what is asked for late may still be on its way."""
 
     @property
     def receiver_up(self) -> ReceiverState | None:
@@ -82,17 +84,27 @@ class ZoneState:
         """Whether any link of the zone is up."""
         return self.receiver_up is not None or self.player_up is not None
 
-    def from_receiver(self, read: Callable[[ReceiverState], T | None]) -> T | Unheard | None:
-        """A value of the receiver: `None` while its link is down, `UNHEARD` before it had its chance."""
+    def from_receiver(
+        self, read: Callable[[ReceiverState], T | None], *, late: bool = False
+    ) -> T | Unheard | None:
+        """A value of the receiver: `None` while its link is down, `UNHEARD` before it had its chance.
+
+        `late` is for what is asked for only after the link is up.
+        """
         if (up := self.receiver_up) is not None:
-            return read(up)
+            return self._or_unheard(read(up), late=late)
         return None if self.receiver_settled else UNHEARD
 
-    def from_player(self, read: Callable[[PlayerState], T | None]) -> T | Unheard | None:
+    def from_player(
+        self, read: Callable[[PlayerState], T | None], *, late: bool = False
+    ) -> T | Unheard | None:
         """A value of the player, as `from_receiver`."""
         if (up := self.player_up) is not None:
-            return read(up)
+            return self._or_unheard(read(up), late=late)
         return None if self.player_settled else UNHEARD
+
+    def _or_unheard(self, value: T | None, *, late: bool) -> T | Unheard | None:
+        return UNHEARD if value is None and late and self.young else value
 
     @property
     def volume(self) -> float | Unheard | None:

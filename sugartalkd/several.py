@@ -65,7 +65,10 @@ class Course(Protocol):
 
 def about(name: str, error: SugartalkError) -> SugartalkError:
     """The same failure, saying which of several commands it was."""
-    return type(error)(f"{name}: {error}")
+    told = type(error).__new__(type(error))  # a kind of failure may need more than a text to be made
+    told.__dict__.update(error.__dict__)
+    told.args = (f"{name}: {error}",)
+    return told
 
 
 async def set_many(many: SetMany, course: Course) -> Outcome:
@@ -130,15 +133,20 @@ async def ramp(wished: RampVolume, course: Course, *also: str) -> Outcome:
     if present is None or resolved is None:
         return Outcome(error=NotConfirmed(f"{zone.id} does not say its volume, so it cannot be moved evenly"))
     data: Object = {"clamped": True} if resolved.clamped else {}
-    start, last = present, present
+    start, last, furthest = present, present, present
+    furthest_of = max if resolved.value >= start else min
     while True:
         share = min((loop.time() - began) / wished.seconds, 1.0) if wished.seconds else 1.0
         value = round((start + (resolved.value - start) * share) / zone.scale.step) * zone.scale.step
         heard = course.devices.state.volume
         if any(course.overtaken(one) for one in ("volume", *also)):
             return Outcome(data, Superseded("a newer command took the place of the ramp"))
-        if isinstance(heard, float) and _off(heard, start, last):
-            return Outcome(data, Superseded(f"somebody turned the volume to {heard:g}; the ramp ends there"))
+        if isinstance(heard, float):
+            # Events are late but in order: what goes back to where the ramp has been is somebody's hand.
+            if _off(heard, furthest, last):
+                text = f"somebody turned the volume to {heard:g}; the ramp ends there"
+                return Outcome(data, Superseded(text))
+            furthest = furthest_of(furthest, heard)
         if value != last:
             outcome = await course.step(SetVolume(Absolute(value)))
             if outcome.error is not None:
@@ -149,9 +157,9 @@ async def ramp(wished: RampVolume, course: Course, *also: str) -> Outcome:
         await asyncio.sleep(RAMP_STEP)
 
 
-def _off(heard: float, start: float, last: float) -> bool:
-    """Whether a volume is none that a ramp from `start` to `last` has passed."""
-    return not min(start, last) - TURNED < heard < max(start, last) + TURNED
+def _off(heard: float, furthest: float, last: float) -> bool:
+    """Whether a volume is none that can be heard between `furthest`, heard already, and `last`, sent."""
+    return not min(furthest, last) - TURNED < heard < max(furthest, last) + TURNED
 
 
 async def _volume(course: Course) -> float | None:
@@ -172,22 +180,33 @@ async def fall_asleep(timer: SleepTimer, course: Course) -> Outcome:
     before = state.volume if state.playback is Playback.PLAYING and timer.fade else None
     if isinstance(before, float):
         silence = RampVolume(Absolute(devices.zone.scale.minimum), _seconds_to(timer))
-        if (await ramp(silence, course, "sleep")).error is not None and not course.overtaken("sleep"):
+        faded = await ramp(silence, course, "sleep")
+        if isinstance(faded.error, Superseded) and not course.overtaken("sleep"):
             before = None  # somebody turned it: that is what it stays at
     if not course.overtaken("sleep"):
         await asyncio.sleep(_seconds_to(timer))
     asleep = room.timer is timer
-    player = devices.state.player_up
-    if asleep and player is not None:
-        if player.group is not None and player.group.leader != devices.zone.player:
-            await course.step(ChangeGroup(GroupChange.REMOVE, (devices.zone.id,)))
-        await course.step(Press(Verb.STOP))
-    if isinstance(before, float):
+    awake = await _fall_silent(course) if asleep and devices.zone.player is not None else None
+    # What still plays must not become loud again; a receiver's zone is off a moment later.
+    if isinstance(before, float) and (awake is None or devices.zone.receiver is not None):
         await course.step(SetVolume(Absolute(before)))
     if not asleep:
         return Outcome(error=Superseded("the sleep timer was changed while the music faded"))
     room.end_timer()
-    return Outcome() if devices.zone.receiver is None else await course.step(SetPower(False))
+    return Outcome(error=awake) if devices.zone.receiver is None else await course.step(SetPower(False))
+
+
+async def _fall_silent(course: Course) -> SugartalkError | None:
+    """Stop what the zone plays; why it plays on, if it does.
+
+    A member that cannot leave its group plays on: to stop it would stop everybody.
+    """
+    zone, player = course.devices.zone, course.devices.state.player_up
+    if player is not None and player.group is not None and player.group.leader != zone.player:
+        left = await course.step(ChangeGroup(GroupChange.REMOVE, (zone.id,)))
+        if left.error is not None:
+            return about("group", left.error)
+    return (await course.step(Press(Verb.STOP))).error
 
 
 def _seconds_to(timer: SleepTimer) -> float:
@@ -262,7 +281,11 @@ def _steps(snapshot: Snapshot, state: ZoneState) -> list[tuple[str, list[DeviceC
         steps.append(("volume", [SetVolume(Absolute(snapshot.volume))]))
     if snapshot.mute is not None:
         steps.append(("mute", [SetMute(snapshot.mute)]))
-    if snapshot.playback is not None and (play := _play(snapshot.playback, state)):
+    follows = snapshot.group is not None and snapshot.group[:1] not in {
+        (),
+        (zone.id,),
+    }  # what it heard then is the leader's
+    if snapshot.playback is not None and not follows and (play := _play(snapshot.playback, state)):
         steps.append(("queue", play))
     if snapshot.power is False:
         receiver = state.receiver_up

@@ -58,6 +58,7 @@ class StateStore:
         self._kept: dict[ZoneId, KeptState] = {}
         self._grouping_heard = False
         self._tried: set[LinkId] = set()
+        self._young = True
         self._listeners: list[Listener] = []
 
     @property
@@ -90,6 +91,7 @@ class StateStore:
     def settle(self) -> None:
         """Stop waiting for links that have not answered since the start (contract 3: after 10 s)."""
         self._tried.update(self._links)
+        self._young = False
         self._renew_all()
 
     def settle_link(self, link: LinkId) -> None:
@@ -202,6 +204,7 @@ class StateStore:
             player_settled,
             group,
             self._kept.get(zone.id, NOTHING_KEPT),
+            self._young,
         )
 
     def _leader(self, player: PlayerKey) -> PlayerKey:

@@ -289,11 +289,17 @@ class ZoneDevices:
 
     async def _set_sleep(self, minutes: int, fade: int | None) -> Confirmation | None:
         """A zone without receiver has only the daemon's own timer; of two timers the last one set counts."""
-        if self._receiver is None or fade is not None:
+        if self._receiver is None:
             self.room.set_timer(minutes, FADE if fade is None else fade)
-            return None if self._receiver is None else await self._receiver.set_sleep(0)
-        self.room.end_timer()
-        return await self._receiver.set_sleep(minutes)
+            return None
+        # The receiver first: while it cannot be told anything, the command fails and changes nothing.
+        if fade is None:
+            confirmation = await self._receiver.set_sleep(minutes)
+            self.room.end_timer()
+        else:
+            confirmation = await self._receiver.set_sleep(0)
+            self.room.set_timer(minutes, fade)
+        return confirmation
 
     async def _shuffle_first(self, shuffle: bool | None) -> None:
         if shuffle is not None:

@@ -170,6 +170,21 @@ async def test_a_slider_reaches_the_device_as_few_commands(house: House, watcher
         await watcher.wait(f"{zone}/volume", "59")
 
 
+async def test_a_slider_of_a_group_reaches_the_device_as_few_commands(house: House, watcher: Watcher) -> None:
+    await watcher.ask("living_room/group/set", '["kitchen"]')
+    await watcher.until(lambda: watcher.text("living_room/group_volume") not in {None, "None"})
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    for number in range(200):
+        await watcher.publish("living_room/group_volume/set", str(10 + number % 50), qos=0)
+        await asyncio.sleep(started + (number + 1) / 200 - loop.time())
+    took = loop.time() - started
+    await watcher.wait("living_room/group_volume", "59")
+    commands = house.heos.received("group/set_volume")
+    assert len(commands) <= 25 * took, (len(commands), took)
+    assert commands[-1].arguments["level"] == "59"
+
+
 async def test_a_hung_player_delays_nobody_else(house: House, watcher: Watcher) -> None:
     house.heos.faults.silent_players.add(KITCHEN)
     loop = asyncio.get_running_loop()

@@ -87,6 +87,16 @@ async def test_the_knob_ends_a_ramp(house: House, watcher: Watcher) -> None:
     await watcher.wait("kitchen/volume", "5")
 
 
+async def test_the_knob_ends_a_ramp_also_where_the_ramp_has_been(house: House, watcher: Watcher) -> None:
+    asked = asyncio.create_task(watcher.ask("kitchen/volume/set", {"value": 80, "seconds": 6}, seconds=10))
+    await watcher.until(lambda: house.volumes() and house.volumes()[-1] > 45)
+    house.heos.turn_volume(KITCHEN, 30)
+    reply = await asked
+    assert reply["error_code"] == "superseded"
+    assert "turned" in reply["error"]
+    await watcher.wait("kitchen/volume", "30")
+
+
 # -- a limit for a while -------------------------------------------------------------------------------
 
 
@@ -211,6 +221,56 @@ def _advance(house: House, zone: str, fade: int) -> None:
     house.daemon.rooms.room(ZoneId(zone)).set_timer(fade / 60, fade)
 
 
+async def test_music_that_cannot_be_stopped_does_not_become_loud_again(
+    house: House, watcher: Watcher
+) -> None:
+    await _plays(house, watcher, "kitchen")
+    await watcher.ask("kitchen/volume/set", "24")
+    house.heos.faults.fail("player/set_play_state", 9, None)
+    _advance(house, "kitchen", fade=2)
+    await watcher.until(lambda: house.volumes()[-1] == 0)
+    await watcher.wait("kitchen/sleep", "0")
+    await asyncio.sleep(1)
+    assert watcher.text("kitchen/state") == "playing"
+    assert house.volumes()[-1] == 0
+
+
+async def test_a_member_that_cannot_leave_does_not_stop_the_others(house: House, watcher: Watcher) -> None:
+    await watcher.ask("living_room/group/set", '["kitchen"]')
+    await _plays(house, watcher, "living_room")
+    await watcher.wait("kitchen/state", "playing")
+    house.heos.faults.fail("group/set_group", 9, None)
+    _advance(house, "kitchen", fade=1)
+    await watcher.until(lambda: house.daemon.rooms.room(ZoneId("kitchen")).timer is None)
+    await asyncio.sleep(0.5)
+    assert house.heos.players[LIVING].state == "play"
+
+
+async def test_a_fade_that_failed_brings_the_volume_back_at_its_end(house: House, watcher: Watcher) -> None:
+    await _plays(house, watcher, "kitchen")
+    await watcher.ask("kitchen/volume/set", "24")
+    _advance(house, "kitchen", fade=4)
+    await watcher.until(lambda: house.volumes()[-1] < 20)
+    house.heos.faults.fail("player/set_volume", 9)
+    await watcher.wait("kitchen/state", "idle", seconds=12)
+    await watcher.wait("kitchen/volume", "24")
+
+
+async def test_a_sleep_that_the_receiver_cannot_be_told_changes_nothing(
+    house: House, watcher: Watcher
+) -> None:
+    room = house.daemon.rooms.room(ZoneId("living_room"))
+    await watcher.ask("living_room/sleep/set", {"value": 20, "fade": 5})
+    before = room.timer
+    assert before is not None
+    await house.avr.stop()
+    await watcher.until(lambda: watcher.text("bridge/connection/receiver/denon") != "online")
+    for payload in ({"value": 30, "fade": 10}, {"value": 0}):
+        reply = await watcher.ask("living_room/sleep/set", payload)
+        assert reply["error_code"] == "receiver_offline"
+        assert room.timer == before
+
+
 # -- snapshots -----------------------------------------------------------------------------------------
 
 
@@ -237,6 +297,24 @@ async def test_a_snapshot_of_a_zone_that_was_off_switches_it_off(house: House, w
     reply = await watcher.ask("den/snapshot/restore", "night", seconds=20)
     assert reply["data"]["restored"][-1] == "power"
     await watcher.wait("den/power", "OFF")
+
+
+async def test_a_member_that_comes_back_to_its_group_leaves_the_leaders_music_alone(
+    house: House, watcher: Watcher
+) -> None:
+    await _plays(house, watcher, "living_room")
+    await watcher.ask("living_room/group/set", '["kitchen"]')
+    await watcher.wait("kitchen/state", "playing")
+    await watcher.ask("living_room/command", "pause")
+    await watcher.wait("kitchen/state", "paused")
+    await watcher.ask("kitchen/snapshot/save", "party")
+    await watcher.ask("living_room/group/set", "[]")
+    await watcher.ask("living_room/command", "play")
+    await watcher.wait("living_room/state", "playing")
+    reply = await watcher.ask("kitchen/snapshot/restore", "party")
+    assert reply["status"] == "ok", reply
+    assert "group" in reply["data"]["restored"]
+    assert house.heos.players[LIVING].state == "play"
 
 
 async def test_snapshots_outlive_a_restart_and_can_be_deleted(

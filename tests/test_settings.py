@@ -155,6 +155,15 @@ def test_what_is_published(name: str, value: SettingValue, published: bytes) -> 
     assert not row.has(replace(ZONE, settings=()))
 
 
+def test_a_setting_that_is_asked_for_late_leaves_the_old_value_alone_after_a_start() -> None:
+    row = next(row for row in STATES if row.path == "setting/bass")
+    young = replace(state({}), young=True)
+    assert row.render(young) is None
+    assert row.render(replace(young, young=False)) == b"None"
+    assert row.render(replace(young, receiver_word=LinkWord.OFFLINE, receiver_settled=True)) == b"None"
+    assert row.render(replace(state({"bass": 2.0}), young=True)) == b"2"
+
+
 def test_settings_are_an_object_of_their_own_in_the_snapshot() -> None:
     zone = replace(ZONE, settings=("bass", "eco"))
     rows = tuple(row for row in STATES if row.has(zone))

@@ -292,3 +292,17 @@ async def test_automatic_zones(broker: Broker, watcher: Watcher, tmp_path: Path,
         assert {zone["id"] for zone in watcher.json("bridge/zones")} == {"denon", "kitchen"}
     saved = json.loads((tmp_path / "state/zones.json").read_text())
     assert saved["SIM-KITCHEN"]["zone"] == "kitchen"
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload", "named"),
+    [("kitchen/set", {"volume": 30}, "volume: "),
+     ("kitchen/play", {"url": "http://127.0.0.1:9/a.mp3", "volume": 30}, "volume: ")],
+)  # fmt: skip
+async def test_a_refusal_of_one_of_several_is_the_devices_and_no_fault_of_ours(
+    house: House, watcher: Watcher, topic: str, payload: dict[str, object], named: str
+) -> None:
+    house.heos.faults.fail("player/set_volume", 9)
+    reply = await watcher.ask(topic, payload)
+    assert reply["error_code"] == "heos_error"
+    assert reply["error"].startswith(named)

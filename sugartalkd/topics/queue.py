@@ -34,7 +34,7 @@ def _read(state: ZoneState) -> _Shown | Unheard | None:
             return None
         return _Shown(part.queue, part.queue_index, part.repeat, part.shuffle)
 
-    return state.from_player(shown)
+    return state.from_player(shown, late=True)
 
 
 def _item_json(item: QueueItem) -> Json:

@@ -177,7 +177,7 @@ def _read(name: str, kind: type[_V]) -> Callable[[ZoneState], _V | Unheard | Non
             value = part.settings.get(name)
             return value if isinstance(value, kind) else None
 
-        return state.from_receiver(of)
+        return state.from_receiver(of, late=True)
 
     return read
 
