@@ -38,14 +38,14 @@ from sugartalkd.errors import (
     Unsupported,
 )
 from sugartalkd.log import get_logger
-from sugartalkd.outcome import Outcome
 from sugartalkd.topics.item import page_json
+from sugartalkd.zone.outcome import Outcome
 
 if TYPE_CHECKING:
     from sugartalkd.config import Loaded
     from sugartalkd.model import Object, Page, ZoneId
-    from sugartalkd.outcome import Answer
     from sugartalkd.roster import Roster
+    from sugartalkd.zone.outcome import Answer
 
 _log = get_logger(__name__)
 

@@ -9,11 +9,10 @@ from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from sugartalkd import log, room_file
+from sugartalkd import log
 from sugartalkd.bridge import Desk
 from sugartalkd.config import ConfigurationFault, load
 from sugartalkd.health import Health
-from sugartalkd.inbox import Inbox
 from sugartalkd.log import LogRecord, get_logger
 from sugartalkd.model import (
     HEOS_LINK,
@@ -29,12 +28,14 @@ from sugartalkd.mqtt.broker import Broker
 from sugartalkd.mqtt.publisher import Publisher
 from sugartalkd.mqtt.reception import Reception
 from sugartalkd.notify import Notify
-from sugartalkd.room_file import Rooms
 from sugartalkd.roster import Roster
 from sugartalkd.state import StateStore, now
 from sugartalkd.topics import bridge
 from sugartalkd.topics.payload import stamp
-from sugartalkd.zone import ZoneDevices
+from sugartalkd.zone import room_file
+from sugartalkd.zone.devices import ZoneDevices
+from sugartalkd.zone.inbox import Inbox
+from sugartalkd.zone.room_file import Rooms
 
 if TYPE_CHECKING:
     from sugartalkd.bridge import HeosSystem
@@ -42,11 +43,11 @@ if TYPE_CHECKING:
     from sugartalkd.denon.identity import Identity
     from sugartalkd.denon.memory import ReceiverMemory
     from sugartalkd.denon.receiver import DenonReceiver
-    from sugartalkd.device import Player
     from sugartalkd.heos.session import HeosSession
     from sugartalkd.merge import ZoneState
     from sugartalkd.model import FoundPlayer, Object, PlayerKey, Zone, ZoneId
     from sugartalkd.state import ZoneReport
+    from sugartalkd.zone.device import Player
 
 _log = get_logger(__name__)
 

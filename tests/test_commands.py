@@ -12,10 +12,10 @@ import yaml
 
 from sugartalkd.command import TOGGLE, SetMany, SetShuffle
 from sugartalkd.errors import Busy
-from sugartalkd.inbox import WAITING_LIMIT, Inbox
 from sugartalkd.model import Capability
-from sugartalkd.room import Kept, Room
-from sugartalkd.zone import ZoneDevices
+from sugartalkd.zone.devices import ZoneDevices
+from sugartalkd.zone.inbox import WAITING_LIMIT, Inbox
+from sugartalkd.zone.room import Kept, Room
 from tests.heos_home import heos_home
 from tests.house import KITCHEN, Broker, House, Watcher, properties, running
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from sugartalkd.outcome import Outcome
+    from sugartalkd.zone.outcome import Outcome
 
 
 @pytest.fixture

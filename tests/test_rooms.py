@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sugartalkd.model import ZoneId
-from sugartalkd.room import Kept, Room, SleepTimer
-from sugartalkd.room_file import FILE, Rooms
 from sugartalkd.state import StateStore, now
+from sugartalkd.zone.room import Kept, Room, SleepTimer
+from sugartalkd.zone.room_file import FILE, Rooms
 from tests.house import KITCHEN, LIVING, House, running
 
 if TYPE_CHECKING:

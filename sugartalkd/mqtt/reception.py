@@ -16,22 +16,22 @@ from sugartalkd.errors import (
     Superseded,
     UnknownZone,
 )
-from sugartalkd.inbox import START_LIMIT
 from sugartalkd.log import get_logger
 from sugartalkd.model import ZoneId
 from sugartalkd.mqtt.broker import Outgoing, Received
 from sugartalkd.mqtt.router import RequestAddress, ZoneAddress, address, overlapping, usable_response_topic
-from sugartalkd.outcome import Outcome
 from sugartalkd.state import now
 from sugartalkd.topics import bridge, payload
 from sugartalkd.topics.payload import stamp
+from sugartalkd.zone.inbox import START_LIMIT
+from sugartalkd.zone.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sugartalkd.inbox import Inbox
     from sugartalkd.model import Json, Object
-    from sugartalkd.outcome import Answer
+    from sugartalkd.zone.inbox import Inbox
+    from sugartalkd.zone.outcome import Answer
 
 _log = get_logger(__name__)
 

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 import yaml
 
 from sugartalkd import state_file
-from sugartalkd.config_check import check, near
-from sugartalkd.config_file import DEEPEST, Document, read
-from sugartalkd.config_layers import (
+from sugartalkd.config.check import check, near
+from sugartalkd.config.file import DEEPEST, Document, read
+from sugartalkd.config.layers import (
     as_typed,
     changes_document,
     drop_empty,
@@ -27,19 +27,10 @@ from sugartalkd.config_layers import (
     said_twice,
     take_out,
 )
-from sugartalkd.config_schema import (
+from sugartalkd.config.schema import (
     SECRETS,
     TWIN,
     Config,
-    HeosConfig,
-    HomeAssistantConfig,
-    LogConfig,
-    MediaConfig,
-    MqttConfig,
-    PlexConfig,
-    ReceiverConfig,
-    TlsConfig,
-    ZoneConfig,
     folder,
     known_at,
     may_be_null,
@@ -51,32 +42,8 @@ from sugartalkd.log import mask_also
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sugartalkd.config_file import Path_, Section, Tree
+    from sugartalkd.config.file import Path_, Section, Tree
     from sugartalkd.model import Object
-
-__all__ = [
-    "CHANGEABLE",
-    "MASK",
-    "SETTINGS",
-    "Config",
-    "ConfigurationFault",
-    "HeosConfig",
-    "HomeAssistantConfig",
-    "Loaded",
-    "LogConfig",
-    "MediaConfig",
-    "MqttConfig",
-    "PlexConfig",
-    "ReceiverConfig",
-    "TlsConfig",
-    "ZoneConfig",
-    "changed",
-    "find",
-    "load",
-    "masked",
-    "save_settings",
-    "state_folder",
-]
 
 MASK: Final = "********"
 CHANGEABLE: Final = ("heos", "receivers", "plex", "media", "zones", "log")

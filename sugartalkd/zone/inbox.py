@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar, assert_never
 
-from sugartalkd import several
 from sugartalkd.aside import Aside
 from sugartalkd.command import (
     DeleteSnapshot,
@@ -32,16 +31,17 @@ from sugartalkd.command import (
 )
 from sugartalkd.errors import Busy, Expired, Internal, SugartalkError, Superseded, TimedOut
 from sugartalkd.log import get_logger
-from sugartalkd.outcome import Answer, Outcome
-from sugartalkd.rules import Lane, attribute_of, is_value, lane, may_take_long
 from sugartalkd.topics.payload import stamp
+from sugartalkd.zone import several
+from sugartalkd.zone.outcome import Answer, Outcome
+from sugartalkd.zone.rules import Lane, attribute_of, is_value, lane, may_take_long
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine
 
     from sugartalkd.model import Object, Zone
-    from sugartalkd.room import SleepTimer
-    from sugartalkd.zone import Target, ZoneDevices
+    from sugartalkd.zone.devices import Target, ZoneDevices
+    from sugartalkd.zone.room import SleepTimer
 
 T = TypeVar("T")
 

@@ -29,15 +29,15 @@ from sugartalkd.command import (
 )
 from sugartalkd.errors import NotConfirmed, ReceiverOffline, SugartalkError, Superseded, TimedOut
 from sugartalkd.model import Enqueue, Playback, Transport, ZoneId
-from sugartalkd.outcome import Outcome
-from sugartalkd.room import Played, Snapshot
 from sugartalkd.state import now
+from sugartalkd.zone.outcome import Outcome
+from sugartalkd.zone.room import Played, Snapshot
 
 if TYPE_CHECKING:
     from sugartalkd.merge import ZoneState
     from sugartalkd.model import Object
-    from sugartalkd.room import SleepTimer
-    from sugartalkd.zone import ZoneDevices
+    from sugartalkd.zone.devices import ZoneDevices
+    from sugartalkd.zone.room import SleepTimer
 
 RECEIVER_WAKES: Final = 5.0
 """Seconds a receiver may take to switch on by itself when its player starts (denon.md 4.5)."""

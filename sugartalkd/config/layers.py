@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
-from sugartalkd.config_file import DEEPEST, Document, Place, parse, shown
-from sugartalkd.config_schema import SECRETS, TWIN, is_section, is_text, may_be_null
+from sugartalkd.config.file import DEEPEST, Document, Place, parse, shown
+from sugartalkd.config.schema import SECRETS, TWIN, is_section, is_text, may_be_null
 from sugartalkd.errors import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from sugartalkd.config_file import Path_, Section, Tree
+    from sugartalkd.config.file import Path_, Section, Tree
 
 PREFIX: Final = "SUGARTALK_"
 

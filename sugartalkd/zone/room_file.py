@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sugartalkd import state_file
 from sugartalkd.log import get_logger
 from sugartalkd.model import Limit, ZoneId
-from sugartalkd.room import Kept, Played, Room, SleepTimer, Snapshot
+from sugartalkd.zone.room import Kept, Played, Room, SleepTimer, Snapshot
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pydantic import ValidationError
 
-from sugartalkd.config_layers import fault_at, merged, take_out
-from sugartalkd.config_schema import LOOPBACK, Config, ReceiverConfig, ZoneConfig, is_section, known_at
+from sugartalkd.config.layers import fault_at, merged, take_out
+from sugartalkd.config.schema import LOOPBACK, Config, ReceiverConfig, ZoneConfig, is_section, known_at
 from sugartalkd.model import RECEIVER_INPUT, ZONE_ID
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-    from sugartalkd.config_file import Document, Path_, Section, Tree
+    from sugartalkd.config.file import Document, Path_, Section, Tree
     from sugartalkd.errors import Fault
 
 _NO_INPUT_IN_ZONES: Final = re.compile(r"ON|OFF|UP|DOWN|[0-9]+|(?:MU|CV|SLP|STBY|QUICK|SMART|PS|HPF|HDA).*")

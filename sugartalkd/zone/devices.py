@@ -49,20 +49,20 @@ from sugartalkd.errors import (
     SugartalkError,
     Unsupported,
 )
-from sugartalkd.grouping import Grouping, grouping
 from sugartalkd.model import Capability, Owner, ReceiverZone, Transport
-from sugartalkd.rules import NEEDS, Lane, attribute_of, lane_of
 from sugartalkd.topics import STATES, setting
 from sugartalkd.volume import Resolved, resolve
+from sugartalkd.zone.grouping import Grouping, grouping
+from sugartalkd.zone.rules import NEEDS, Lane, attribute_of, lane_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from sugartalkd.device import Confirmation, Player, Receiver
     from sugartalkd.merge import ZoneState
     from sugartalkd.model import Object, PlayerKey, PlayerState, ReceiverState, SettingValue, Zone
-    from sugartalkd.room import Room
     from sugartalkd.state import StateStore
+    from sugartalkd.zone.device import Confirmation, Player, Receiver
+    from sugartalkd.zone.room import Room
 
 TARGET_HOLDS: Final = 1.0
 CONFIRMED_WITHIN: Final = 5.0
