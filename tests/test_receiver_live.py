@@ -103,10 +103,17 @@ async def test_a_toggle_asks_first_when_nothing_is_known(
         await watcher.wait("living_room/setting/dynamic_eq", "ON", 10)
         await watcher.until(lambda: "quick_select" in zone_of(watcher, "living_room")["settings"], 10)
     monkeypatch.setattr(LATER, 60.0)
+    await watcher.wait("bridge/state", "offline")
+    seen = len(watcher.all("bridge/connection/receiver/denon"))
     async with running(broker, tmp_path, address) as house:
         # What the receiver can do is known from the file; the values are not.
-        await watcher.wait("bridge/connection/receiver/denon", "online")
-        await watcher.wait("living_room/setting/dynamic_eq", "None")
+        await watcher.until(
+            lambda: any(
+                one.text == "online" for one in watcher.all("bridge/connection/receiver/denon")[seen:]
+            )
+        )
+        await asyncio.sleep(0.5)
+        assert watcher.text("living_room/setting/dynamic_eq") == "ON", "the old value stands for 10 s"
         assert "dynamic_eq" in zone_of(watcher, "living_room")["settings"]
         reply = await watcher.ask("living_room/setting/dynamic_eq/set", "toggle")
         assert reply["status"] == "ok"
