@@ -247,3 +247,13 @@ async def test_a_link_that_is_taken_out_is_disabled(
         await asyncio.sleep(0.3)
         assert watcher.text("bridge/connection/receiver/denon") == ""
         await watcher.until(lambda: "receiver/denon" not in watcher.json("bridge/health")["links"])
+
+
+async def test_a_mistyped_option_is_refused(house: House, watcher: Watcher) -> None:
+    reply = await watcher.ask("kitchen/volume/set", {"value": 30, "second": 20})
+    assert reply["error_code"] == "bad_payload"
+    assert "did you mean 'seconds'?" in reply["error"]
+    assert (await watcher.ask("kitchen/mute/set", {"value": "ON", "seconds": 2}))[
+        "error_code"
+    ] == "bad_payload"
+    assert not house.volumes()

@@ -222,3 +222,11 @@ async def test_get_asks_one_setting(house: House, watcher: Watcher) -> None:
     await watcher.wait("living_room/setting/eco", "on")
     assert (await watcher.ask("living_room/get", "setting/colour"))["error_code"] == "bad_payload"
     assert (await watcher.ask("den/get", "setting/eco"))["error_code"] == "unsupported"
+
+
+async def test_a_raw_command_is_answered_though_nobody_asks(house: House, watcher: Watcher) -> None:
+    await watcher.publish("living_room/receiver/raw", "PSDYNEQ ?")
+    await watcher.until(lambda: watcher.all("living_room/result"))
+    assert "PSDYNEQ ON" in watcher.json("living_room/result")["data"]["lines"]
+    reply = await watcher.ask("living_room/receiver/raw", {"value": "MU?", "transaction": "t"})
+    assert reply["data"]["lines"] == ["MUOFF"]

@@ -209,10 +209,9 @@ class Confirmations:
         if not self._is_only(pending):
             return Superseded(f"a newer command took the place of {wanted}")
         off = self._known.power(pending.wanted.zone) is False
-        needs = "" if off else _needs(pending.wanted)
+        why = ": it is off, switch it on first" if off else _needs(pending.wanted)
         if answer is not None:
-            return NotConfirmed(f"asked for {wanted}, the receiver stays at {named(answer)[1]}{needs}")
-        why = ": it is off" if off else needs
+            return NotConfirmed(f"asked for {wanted}, the receiver stays at {named(answer)[1]}{why}")
         return NotConfirmed(f"asked for {wanted}, the receiver did not answer {asked.text} afterwards{why}")
 
     def _is_only(self, pending: Pending) -> bool:

@@ -67,7 +67,8 @@ class _Slip:
 
     @property
     def asked(self) -> bool:
-        return self.message.response_topic is not None or self.transaction is not None
+        """Whether a reply is due also on success."""
+        return self.message.response_topic is not None or self.transaction is not None or self.where.replies
 
 
 class Reception:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from sugartalkd.errors import SugartalkError
 from sugartalkd.topics import BRIDGE, COMMANDS, EVENTS, REQUESTS, STATES, SUBSCRIPTIONS, ZONE_OTHER, setting
 from sugartalkd.topics.row import BridgeRow
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from sugartalkd.model import Json, Object
     from sugartalkd.topics.row import AnyStateRow, RequestRow
 
+_ERRORS: Final = sorted(SugartalkError.__subclasses__(), key=lambda error: error.code)
 _INTRO: Final = """\
 # Topics of sugartalkd
 
@@ -23,6 +25,24 @@ Generated from the table that the daemon itself runs on: `sugartalkd topics --fo
 Plain topics carry text: `ON`/`OFF`, numbers without units, the word `None` for "no value". Object topics
 carry JSON. Everything marked retained is there the moment you subscribe. Commands are taken as bare text or
 as JSON `{"value": …, "transaction": …}`, never with the retain flag.
+"""
+
+_REPLIES: Final = """
+## Replies
+
+On `<base>/<zone>/result`, `<base>/bridge/response/<action>`, or the MQTT 5 Response Topic of the command:
+
+```json
+{"status": "error", "action": "volume/set", "zone": "kitchen", "data": {}, "error": "volume 120 is outside …",
+ "error_code": "out_of_range", "retryable": false, "transaction": "t1", "duration_ms": 3,
+ "ts": "2026-01-31T20:15:00.123Z"}
+```
+
+`status` is `ok` when the device confirmed it. `data` holds what the command brings: `"clamped": true` for a
+volume that a limit lowered, the outcome of each attribute for `<zone>/set`, `restored` and `failed` for a
+snapshot, `lines` for a raw command. `retryable` tells that the same command may succeed later. An empty message
+is never a command (MQTT clears retained messages with it), except for `get`; send `{}` where nothing has to be
+said.
 """
 
 
@@ -105,11 +125,19 @@ def markdown() -> str:
                 f"| {row['summary']} |"
                 for row in requests
             ),
+            _REPLIES,
+            "| `error_code` | | again? |",
+            "| --- | --- | --- |",
+            *(f"| `{one.code}` | {_first_line(one)} | {'yes' if one.retryable else ''} |" for one in _ERRORS),
             "\n## What the daemon subscribes to\n",
             *(f"- `<base>/{one}`" for one in SUBSCRIPTIONS),
             "- `<base>/bridge/zones`, to find what an earlier run left behind\n",
         ]
     )
+
+
+def _first_line(error: type[SugartalkError]) -> str:
+    return (error.__doc__ or "").partition("\n")[0]
 
 
 def _is_setting(path: str) -> bool:

@@ -34,6 +34,10 @@ class ZoneAddress:
         return self.row is not None and self.row.empty
 
     @property
+    def replies(self) -> bool:
+        return self.row is not None and self.row.replies
+
+    @property
     def reply_topic(self) -> str:
         """Where replies go without a Response Topic, below the base."""
         return f"{self.zone}/result"
@@ -58,6 +62,7 @@ class RequestAddress:
     action: str
     row: RequestRow | None
     takes_empty: bool = False
+    replies: bool = True
 
     @property
     def reply_topic(self) -> str:

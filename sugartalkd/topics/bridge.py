@@ -55,7 +55,7 @@ ZONE_EVENT: Final = BridgeRow(
 )
 ZONE_RESULT: Final = BridgeRow(
     "{zone}/result", "Outcomes of commands: every failure, and every reply that was asked for",
-    "JSON: contract 6", retained=False,
+    "JSON: see Replies", retained=False,
 )  # fmt: skip
 ZONE_OTHER: Final = (ZONE_SNAPSHOT, ZONE_EVENT, ZONE_RESULT)
 

@@ -34,6 +34,7 @@ RAMP_LIMIT: Final = 3_600
 LIMIT_MINUTES: Final = 10_080
 """Minutes that another limit may hold: a week."""
 LOUDEST: Final = 100.0
+_TAKES: Final = 'max_volume/set takes {"value": 60, "minutes": 90}, or auto for the configured limit'
 _NAME: Final = re.compile(r"[^/+#]{1,64}")
 _VOLUME: Final = having(Capability.VOLUME)
 
@@ -92,13 +93,13 @@ def _max_volume(given: str | Object) -> ZoneCommand:
     if isinstance(given, str):
         if given.casefold() == "auto":
             return EndMaxVolume()
-        raise BadPayload(
-            'max_volume/set takes {"value": 60, "minutes": 90}, or auto for the configured limit'
-        )
+        raise BadPayload(_TAKES)
     value = payload.value(given)
     if isinstance(value, str) and value.casefold() == "auto":
         return EndMaxVolume()
-    minutes = payload.number(payload.value(given, "minutes"), "minutes", 0.1, LIMIT_MINUTES, 0.1)
+    if "minutes" not in given:
+        raise BadPayload(_TAKES)
+    minutes = payload.number(given["minutes"], "minutes", 0.1, LIMIT_MINUTES, 0.1)
     limit = None if value is None else payload.number(value, "max_volume", 0, LOUDEST, 0.5)
     return SetMaxVolume(limit, minutes)
 

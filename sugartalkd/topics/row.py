@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
+from sugartalkd.errors import BadPayload
 from sugartalkd.model import UNHEARD, Capability, Unheard, Zone
-from sugartalkd.topics.payload import value
+from sugartalkd.topics.payload import did_you_mean, value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,6 +103,8 @@ class SettingRow:
     parse_value: Callable[[Json], Setting]
     refine: Callable[[Setting, Object], ZoneCommand] | None = None
     """What other keys of the object on its own topic make of it."""
+    options: tuple[str, ...] = ()
+    """Those keys."""
 
     @property
     def path(self) -> str:
@@ -109,12 +112,17 @@ class SettingRow:
 
     def command(self) -> CommandRow:
         """The row of its own topic."""
+        known = ("value", "transaction", *self.options)
 
         def parse(given: str | Object) -> ZoneCommand:
             setting = self.parse_value(value(given))
-            if self.refine is None or isinstance(given, str):
+            if isinstance(given, str):
                 return setting
-            return self.refine(setting, given)
+            for key in given:
+                if key not in known:  # a mistyped `seconds` would be a jump
+                    hint = did_you_mean(key, known)
+                    raise BadPayload(f"{self.path} knows no {key[:64]!r}{hint}; it takes {', '.join(known)}")
+            return setting if self.refine is None else self.refine(setting, given)
 
         return CommandRow(self.path, self.summary, self.payload, parse)
 
@@ -138,6 +146,8 @@ class CommandRow:
     parse: Callable[[str | Object], ZoneCommand]
     empty: bool = False
     """Whether an empty payload is a command too."""
+    replies: bool = False
+    """Whether it is answered though nobody asked: the answer is what it is for."""
 
     @property
     def subscription(self) -> str:

@@ -66,12 +66,13 @@ SETTINGS: Final = (
                lambda given: SetSoundMode(payload.name(given, "sound_mode"))),
     SettingRow("volume", "Set or move the volume; with `seconds` evenly over that time",
                "`35` `35.5` `50%` `+2` `-2` `up` `down`",
-               lambda given: SetVolume(payload.volume(given)), room.ramp),
+               lambda given: SetVolume(payload.volume(given)), room.ramp, ("seconds",)),
     SettingRow("volume_db", "Set the receiver's volume in dB", "-80.0…18.0", _volume_db),
     SettingRow("mute", "Mute", "`ON` \\| `OFF` \\| `toggle`",
                lambda given: SetMute(payload.on_off(given, "mute"))),
     SettingRow("sleep", "Switch off after so many minutes",
-               "0…120, 0 = never; `fade`: seconds before in which the music goes down", _sleep, room.fade),
+               "0…120, 0 = never; `fade`: seconds before in which the music goes down", _sleep, room.fade,
+               ("fade",)),
     SettingRow("repeat", "Repeat", "`off` \\| `all` \\| `one`",
                lambda given: SetRepeat(payload.word(given, "repeat", _REPEATS))),
     SettingRow("shuffle", "Shuffle", "`ON` \\| `OFF` \\| `toggle`",
@@ -119,7 +120,8 @@ def _get(given: str | Object) -> Reread:
 
 def _raw(given: str | Object) -> SendRaw:
     """One command, as the receiver takes it: letter case and spaces inside it matter."""
-    line = payload.as_text(payload.value(given, "command"), "receiver/raw")
+    key = "command" if not isinstance(given, str) and "command" in given else "value"
+    line = payload.as_text(payload.value(given, key), "receiver/raw")
     if not line:
         raise BadPayload("receiver/raw needs a command, such as PSDYNEQ ?")
     if not (line.isascii() and line.isprintable()):
@@ -140,8 +142,9 @@ COMMANDS: Final = (
     *room.COMMANDS,
     CommandRow("get", "Ask the devices again and publish what they say", "empty, or an attribute's name",
                _get, empty=True),
-    CommandRow("receiver/raw", "One command to the receiver, if the configuration has `allow_raw`; the reply "
-               'carries what it said within 300 ms: `{"lines": [...]}`', "`PSDYNEQ ?`", _raw),
+    CommandRow("receiver/raw", "One command to the receiver, if the configuration has `allow_raw`; always "
+               'answered, with what it said within 300 ms: `{"lines": [...]}`', "`PSDYNEQ ?`", _raw,
+               replies=True),
 )  # fmt: skip
 
 ABSENT: Final[Mapping[str, type[SugartalkError]]] = {

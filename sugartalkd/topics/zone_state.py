@@ -179,7 +179,12 @@ STATES: Final[tuple[AnyStateRow, ...]] = (
     StateRow(
         "now_playing",
         "Everything known of what can be heard",
-        objects("JSON: contract 4", now_playing_json),
+        objects(
+            'JSON: `{"state","title","artist","album","album_artist","track_number","year","duration",'
+            '"position","position_updated_at","source","source_name","media_id","station","artwork_id","queue_index",'
+            '"queue_length","next"}`; `position` is that of `position_updated_at`',
+            now_playing_json,
+        ),
         _now_playing,
     ),
     *queue.STATES,

@@ -182,7 +182,7 @@ async def test_a_setting_in_standby_says_that_it_is_off() -> None:
     async with AvrSimulator(port=0, answer_delay=QUICK) as avr:
         avr.state.power = avr.state.main.power = False
         async with running(avr.port, confirm_after=0.1) as house:
-            with pytest.raises(NotConfirmed, match=r"it is off$"):
+            with pytest.raises(NotConfirmed, match=r"it is off, switch it on first$"):
                 await (await house.main.set_setting("bass", 1.0))
 
 
