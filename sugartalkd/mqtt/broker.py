@@ -294,6 +294,8 @@ class Broker:
         self._farewell = farewell
         self._version5 = config.protocol != "3.1.1"
         self._unanswered = 0
+        self._short = 0
+        """Connections in a row that ended soon."""
         self.counters = Counters()
 
     async def run(self, serve: Serve) -> None:
@@ -317,12 +319,15 @@ class Broker:
                 if connected is None:
                     self._consider_older_protocol(error)
                 elif loop.time() - connected > STABLE:
-                    pause = BACKOFF[0]
+                    pause, self._short = BACKOFF[0], 0
+                else:
+                    self._short += 1
                 wait = TAKEN_OVER_PAUSE if taken_over else pause * random.uniform(0.5, 1.0)  # noqa: S311
-                if taken_over:
+                # mosquitto 2.0 ends the older one of two connections without saying why.
+                if taken_over or (connected is not None and self._short > 1):
                     _log.error(
                         "another client uses our client id; two daemons with one bridge_id?",
-                        client_id=self._client_id, next_attempt_in=wait,
+                        client_id=self._client_id, error=str(error), next_attempt_in=round(wait, 1),
                     )  # fmt: skip
                 else:
                     what = "cannot reach the broker" if connected is None else "lost the broker"

@@ -40,9 +40,9 @@ On `<base>/<zone>/result`, `<base>/bridge/response/<action>`, or the MQTT 5 Resp
 
 `status` is `ok` when the device confirmed it. `data` holds what the command brings: `"clamped": true` for a
 volume that a limit lowered, the outcome of each attribute for `<zone>/set`, `restored` and `failed` for a
-snapshot, `lines` for a raw command. `retryable` tells that the same command may succeed later. An empty message
-is never a command (MQTT clears retained messages with it), except for `get`; send `{}` where nothing has to be
-said.
+snapshot, `lines` for a raw command. `retryable` tells that the same command may succeed later. An empty
+message is never a command (MQTT clears retained messages with it), except for `get`; send `{}` where nothing
+has to be said.
 """
 
 
