@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from sugartalkd.simulator.heos import HeosSimulator
     from tests.house import Broker, Watcher
 
 
@@ -391,6 +393,24 @@ async def test_a_timer_of_an_earlier_run_is_due_at_once() -> None:
 
 
 def _past() -> datetime:
-    from datetime import timedelta  # noqa: PLC0415
-
     return now() - timedelta(hours=1)
+
+
+@pytest.mark.parametrize(("ago", "asleep"), [(20, True), (3600, False)])
+async def test_a_timer_that_fell_due_while_the_daemon_was_away(
+    broker: Broker, watcher: Watcher, tmp_path: Path, address: str, ago: int, asleep: bool
+) -> None:
+    due = (now() - timedelta(seconds=ago)).isoformat()
+    kept = {"kitchen": {"snapshots": {}, "timer": {"until": due, "fade": 5}, "limit": None}}
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / FILE).write_text(json.dumps(kept))
+
+    def playing(heos: HeosSimulator) -> None:
+        heos.play_url(KITCHEN, "http://127.0.0.1:9/a.mp3")
+
+    async with running(broker, tmp_path, address, prepare=playing) as house:
+        await watcher.wait("bridge/state", "online")
+        if asleep:
+            await watcher.until(lambda: house.heos.players[KITCHEN].state == "stop")
+        await watcher.wait("kitchen/sleep", "0")
+        await watcher.wait("kitchen/state", "idle" if asleep else "playing")

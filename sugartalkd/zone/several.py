@@ -27,7 +27,7 @@ from sugartalkd.command import (
     Verb,
     VolumeChange,
 )
-from sugartalkd.errors import NotConfirmed, ReceiverOffline, SugartalkError, Superseded, TimedOut
+from sugartalkd.errors import Expired, NotConfirmed, ReceiverOffline, SugartalkError, Superseded, TimedOut
 from sugartalkd.model import Enqueue, Playback, Transport, ZoneId
 from sugartalkd.state import now
 from sugartalkd.zone.outcome import Outcome
@@ -42,6 +42,10 @@ if TYPE_CHECKING:
 RECEIVER_WAKES: Final = 5.0
 """Seconds a receiver may take to switch on by itself when its player starts (denon.md 4.5)."""
 REREAD_LIMIT: Final = 5.0
+OVERDUE: Final = 600.0
+"""Seconds after which a sleep timer that fell due while the daemon was away is not carried out any more."""
+SETTLES: Final = 12.0
+"""Seconds: after 10 s a zone has settled, whatever its devices do."""
 RAMP_STEP: Final = 0.25
 """Seconds at least between two volumes of a ramp."""
 TURNED: Final = 2.0
@@ -176,6 +180,13 @@ async def fall_asleep(timer: SleepTimer, course: Course) -> Outcome:
     A member leaves its group instead of stopping it: the others are still awake.
     """
     devices, room = course.devices, course.devices.room
+    if (now() - timer.until).total_seconds() > OVERDUE:
+        # The daemon was away; whoever listens now is awake.
+        room.end_timer()
+        return Outcome(
+            error=Expired(f"{devices.zone.id} should have fallen asleep long ago; it is left alone")
+        )
+    await _settled(course)
     state = devices.state
     before = state.volume if state.playback is Playback.PLAYING and timer.fade else None
     if isinstance(before, float):
@@ -207,6 +218,14 @@ async def _fall_silent(course: Course) -> SugartalkError | None:
         if left.error is not None:
             return about("group", left.error)
     return (await course.step(Press(Verb.STOP))).error
+
+
+async def _settled(course: Course) -> None:
+    """After a start: wait until the zone's devices have answered or had their time to."""
+    for _ in range(round(SETTLES / 0.1)):
+        if not course.devices.state.waiting:
+            return
+        await asyncio.sleep(0.1)
 
 
 def _seconds_to(timer: SleepTimer) -> float:
