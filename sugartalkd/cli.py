@@ -179,6 +179,8 @@ def _check(arguments: argparse.Namespace) -> int:
     _print(f"  zones      {', '.join(config.zones) or 'automatic'}")
     if config.plex is not None:
         _print("  plex       checked, but this version does not use it yet")
+    if config.heos is None and not config.receivers:
+        _complain("warning: no device is configured: add a heos section, or receivers")
     return EXIT_OK
 
 
