@@ -10,7 +10,8 @@ from pyheos import CommandError, CommandFailedError, ConnectionState, HeosOption
 from pyheos import command as words
 from pyheos.message import HeosCommand
 
-from sugartalkd.heos.connection import BUSY, UNREADABLE, Quiet, has_ended, let_go
+from sugartalkd import retry
+from sugartalkd.heos.connection import BUSY, BUSY_PAUSES, UNREADABLE, Quiet, has_ended, let_go
 from sugartalkd.heos.known import MEDIA_READING
 from sugartalkd.log import get_logger
 
@@ -227,6 +228,6 @@ async def patiently(question: Callable[[], Awaitable[object]]) -> None:
                 raise CommandError(error.command, "the connection was closed") from None
             if error.error_id not in _BUSY or number == BUSY_TRIES - 1:
                 raise
-            await asyncio.sleep(0.2 + 0.2 * number)
+            await asyncio.sleep(retry.after(number, BUSY_PAUSES))
         else:
             return

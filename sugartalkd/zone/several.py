@@ -300,10 +300,8 @@ def _steps(snapshot: Snapshot, state: ZoneState) -> list[tuple[str, list[DeviceC
         steps.append(("volume", [SetVolume(Absolute(snapshot.volume))]))
     if snapshot.mute is not None:
         steps.append(("mute", [SetMute(snapshot.mute)]))
-    follows = snapshot.group is not None and snapshot.group[:1] not in {
-        (),
-        (zone.id,),
-    }  # what it heard then is the leader's
+    # What a member heard was its leader's: it comes back with the group.
+    follows = snapshot.group is not None and snapshot.group[:1] not in {(), (zone.id,)}
     if snapshot.playback is not None and not follows and (play := _play(snapshot.playback, state)):
         steps.append(("queue", play))
     if snapshot.power is False:
