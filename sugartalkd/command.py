@@ -7,7 +7,7 @@ from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
-    from sugartalkd.model import Enqueue, Repeat, SettingValue, Track, ZoneId
+    from sugartalkd.model import Enqueue, MediaKind, Repeat, SettingValue, Track, ZoneId
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +187,38 @@ class MoveInQueue:
 
 
 @dataclass(frozen=True, slots=True)
+class SaveQueue:
+    """Keep what is queued as a playlist of this name in Plex."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wished:
+    """What is looked for in the music library: a phrase, narrowed down; `None` = whatever."""
+
+    phrase: str | None
+    kind: MediaKind | None = None
+    artist: str | None = None
+    album: str | None = None
+    genre: str | None = None
+    year: int | None = None
+    rating: float | None = None
+    """At least so many, 0…10."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlayQuery:
+    """What a phrase means in the music library; `radio` plays what is like it."""
+
+    wished: Wished
+    enqueue: Enqueue
+    shuffle: bool | None = None
+    radio: bool = False
+    volume: VolumeChange | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PlayMedia:
     """Something that was browsed or found, by its `media_id`."""
 
@@ -194,6 +226,8 @@ class PlayMedia:
     enqueue: Enqueue
     shuffle: bool | None = None
     volume: VolumeChange | None = None
+    radio: bool = False
+    """Not it, but what is like it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +270,15 @@ class PlayUrl:
 
 
 @dataclass(frozen=True, slots=True)
+class Announce:
+    """Play a URL once over whatever runs, for at most so many seconds, then bring back what was before."""
+
+    url: str
+    volume: VolumeChange | None = None
+    max_duration: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
 class SaveSnapshot:
     """Remember what the zone does, under a name."""
 
@@ -272,7 +315,7 @@ Setting: TypeAlias = (
     | SetGroupVolume
 )
 Play: TypeAlias = PlayUrl | PlayMedia | PlayFavorite | PlayPlaylist
-QueueCommand: TypeAlias = ClearQueue | JumpInQueue | RemoveFromQueue | MoveInQueue
+QueueCommand: TypeAlias = ClearQueue | JumpInQueue | RemoveFromQueue | MoveInQueue | SaveQueue
 DeviceCommand: TypeAlias = Setting | Press | Play | QueueCommand | ChangeGroup | SendRaw
 """What becomes one call on one device."""
 
@@ -286,7 +329,7 @@ class SetMany:
 
 KeptCommand: TypeAlias = SetMaxVolume | EndMaxVolume | SaveSnapshot | DeleteSnapshot
 """What concerns only what the daemon itself keeps for the zone."""
-Composite: TypeAlias = SetMany | RampVolume | RestoreSnapshot | Reread
+Composite: TypeAlias = SetMany | RampVolume | RestoreSnapshot | PlayQuery | Announce | Reread
 """What consists of several calls, or of questions only."""
 ZoneCommand: TypeAlias = DeviceCommand | KeptCommand | Composite
 
@@ -386,6 +429,135 @@ HeosRequest: TypeAlias = (
     | HeosSignIn
     | HeosSignOut
     | HeosReboot
+)
+
+
+class LibraryTask(StrEnum):
+    """What Plex can be told to do with its library."""
+
+    SCAN = "scan"
+    """Look for new and changed files."""
+    REFRESH = "refresh"
+    """Fetch all metadata again."""
+    ANALYZE = "analyze"
+    EMPTY_TRASH = "empty_trash"
+
+
+@dataclass(frozen=True, slots=True)
+class PlexSearch:
+    wished: Wished
+    limit: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlexBrowse:
+    """What is in it; `None`: the roots."""
+
+    media_id: str | None
+    limit: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlexItem:
+    media_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlexRate:
+    """0…10, two for each star; `None` takes the rating away."""
+
+    media_id: str
+    rating: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlexPlaylists:
+    limit: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlexCreatePlaylist:
+    name: str
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlexAddToPlaylist:
+    media_id: str
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlexRemoveFromPlaylist:
+    media_id: str
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlexDeletePlaylist:
+    media_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlexMaintain:
+    task: LibraryTask
+
+
+@dataclass(frozen=True, slots=True)
+class PlexSync:
+    """Build the local index anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlexClients:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class PlexClientPlay:
+    client: str
+    media_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlexClientCommand:
+    """`value` is 0…100 for a volume, seconds for a position."""
+
+    client: str
+    command: str
+    value: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlexLogin:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class GetArtwork:
+    artwork_id: str
+
+
+PlexRequest: TypeAlias = (
+    PlexSearch
+    | PlexBrowse
+    | PlexItem
+    | PlexRate
+    | PlexPlaylists
+    | PlexCreatePlaylist
+    | PlexAddToPlaylist
+    | PlexRemoveFromPlaylist
+    | PlexDeletePlaylist
+    | PlexMaintain
+    | PlexSync
+    | PlexClients
+    | PlexClientPlay
+    | PlexClientCommand
+    | PlexLogin
+    | GetArtwork
 )
 DeskCommand: TypeAlias = Ping | SetLogLevel | Restart | GetConfig | SetConfig | ForgetZone
 """What is answered without asking any device."""

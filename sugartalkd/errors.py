@@ -106,6 +106,19 @@ class ReceiverOffline(SugartalkError):
     retryable = True
 
 
+class PlexOffline(SugartalkError):
+    """The Plex server does not answer."""
+
+    code = "plex_offline"
+    retryable = True
+
+
+class PlexUnauthorized(SugartalkError):
+    """The Plex server does not accept our token, or there is none."""
+
+    code = "plex_unauthorized"
+
+
 class NoMatch(SugartalkError):
     """Nothing has this name; the text lists what comes near."""
 

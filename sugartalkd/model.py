@@ -26,6 +26,7 @@ PlayerKey = NewType("PlayerKey", str)
 """What a HEOS player keeps for life: its serial number, or `name:<name>` on firmware that has none."""
 
 HEOS_LINK: Final = LinkId("heos")
+PLEX_LINK: Final = LinkId("plex")
 ZONE_ID: Final = re.compile(r"[a-z0-9_-]{1,64}")
 RECEIVER_INPUT: Final = re.compile(r"[A-Z0-9](?:[A-Z0-9 /.+&-]{0,22}[A-Z0-9])?")
 """A receiver's own name of an input. Models have some that no list has, and a configuration may name them:
@@ -115,6 +116,15 @@ class Enqueue(StrEnum):
     END = "end"
 
 
+class MediaKind(StrEnum):
+    """What a music library holds."""
+
+    TRACK = "track"
+    ALBUM = "album"
+    ARTIST = "artist"
+    PLAYLIST = "playlist"
+
+
 class Owner(StrEnum):
     """Which side of a zone its volume and mute belong to."""
 
@@ -161,6 +171,8 @@ class Capability(StrEnum):
     SHUFFLE = "shuffle"
     QUEUE = "queue"
     GROUP = "group"
+    ARTWORK = "artwork"
+    ANNOUNCE = "announce"
     SETTINGS = "settings"
 
 
@@ -176,6 +188,8 @@ class Zone:
     player_name: str | None = None
     player_input: str = "NET"
     """The receiver's input that carries the player."""
+    player_inside: bool = False
+    """The player is built into the receiver, which then switches itself on and over when it starts."""
     owner: Owner = Owner.PLAYER
     scale: VolumeScale = PLAYER_SCALE
     max_volume: float | None = None
@@ -257,6 +271,9 @@ class Track:
     source_name: str | None = None
     media_id: str | None = None
     station: str | None = None
+    artwork_id: str | None = None
+    guid: str | None = None
+    """What Plex calls the same recording after a rescan has given it another key; never published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +330,28 @@ class Item:
     duration: int | None = None
     track_number: int | None = None
     score: float | None = None
+    """0…1, how well it fits what was searched for."""
+    artwork_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a phrase means: the best item, and what else it might have meant, best first."""
+
+    best: Item
+    alternatives: tuple[Item, ...] = ()
+    ambiguous: bool = False
+    """The best is hardly better than the first alternative."""
+
+
+@dataclass(frozen=True, slots=True)
+class Artwork:
+    """A picture, ready to be shown."""
+
+    id: str
+    content_type: str
+    """`image/jpeg` or `image/png`."""
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)

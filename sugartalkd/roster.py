@@ -48,6 +48,7 @@ _PLAYER_CAN: Final = frozenset(
         Capability.SLEEP,
         Capability.QUEUE,
         Capability.GROUP,
+        Capability.ANNOUNCE,
     }
 )
 _VOLUME: Final = frozenset({Capability.VOLUME, Capability.MUTE})
@@ -95,6 +96,7 @@ class Roster:
         self._known: dict[PlayerKey, Known] = {} if config.zones else _load(path)
         self._written = dict(self._known)
         self._found: tuple[FoundPlayer, ...] = ()
+        self._addresses: Mapping[ReceiverId, Collection[str]] = {}
         self._warned: set[tuple[str, ...]] = set()
         self._mend()
 
@@ -105,6 +107,7 @@ class Roster:
         """
         # Keys are serial numbers: what a player gets must not depend on the order in which HEOS lists them.
         self._found = tuple(sorted(players, key=lambda one: (one.key, one.pid)))
+        self._addresses = addresses
         if self._config.zones:
             self._check_wishes()
             return
@@ -159,7 +162,9 @@ class Roster:
             receiver = self._receiver_of(known)
             if receiver is None:
                 players.append(
-                    self._zone(known.zone, known.name, None, ReceiverZone.MAIN, known.key, known.name)
+                    self._zone(
+                        known.zone, known.name, None, ReceiverZone.MAIN, known.key, known.name, inside=False
+                    )
                 )
             else:
                 joined[receiver] = known
@@ -175,6 +180,7 @@ class Roster:
                     ReceiverZone.MAIN,
                     None if known is None else known.key,
                     None if known is None else known.name,
+                    inside=known is not None,
                 )
             )
         return (*receivers, *players)
@@ -312,13 +318,16 @@ class Roster:
             # Until a player answers to this, no PlayerState has this key: the player is away.
             key = PlayerKey(f"wished:{config.player}") if player is None else player.key
         owner = {"receiver": Owner.RECEIVER, "player": Owner.PLAYER}.get(config.volume)
+        receiver = None if config.receiver is None else ReceiverId(config.receiver)
+        where = set[_Address]() if receiver is None else set(map(_address, self._addresses.get(receiver, ())))
         return self._zone(
             zone,
             config.name or zone,
-            None if config.receiver is None else ReceiverId(config.receiver),
+            receiver,
             ReceiverZone(config.receiver_zone),
             key,
             config.player if player is None else player.name,
+            inside=player is not None and bool(player.address) and _address(player.address or "") in where,
             owner=owner,
             max_volume=config.max_volume,
             player_input=NETWORK_INPUT if config.player_input == "auto" else config.player_input,
@@ -337,6 +346,7 @@ class Roster:
         player: PlayerKey | None,
         player_name: str | None,
         *,
+        inside: bool,
         owner: Owner | None = None,
         max_volume: float | str | None = "auto",
         player_input: str = NETWORK_INPUT,
@@ -366,6 +376,7 @@ class Roster:
             player,
             player_name,
             player_input,
+            inside,
             owner,
             RECEIVER_SCALE if owner is Owner.RECEIVER else PLAYER_SCALE,
             None if max_volume is None else float(max_volume),

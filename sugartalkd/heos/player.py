@@ -31,11 +31,13 @@ if TYPE_CHECKING:
 
     from pyheos import HeosPlayer
 
+    from sugartalkd.command import Wished
     from sugartalkd.heos.browse import Browser
     from sugartalkd.heos.connection import CommandConnection
     from sugartalkd.heos.groups import Groups
     from sugartalkd.heos.known import Known, PlayMode
-    from sugartalkd.model import Enqueue, PlayerKey, Repeat, Track
+    from sugartalkd.model import Enqueue, Found, Object, PlayerKey, Repeat, Track
+    from sugartalkd.zone.device import Interruption
 
 BUSY_LIMIT: Final = 20.0
 
@@ -143,17 +145,39 @@ class PlayerControl:
             known.not_started()
             raise
 
-    async def play_media(self, media_id: str, enqueue: Enqueue) -> None:
+    async def find(self, wished: Wished) -> Found:
+        """Raises Unsupported: HEOS finds nothing by a phrase."""
+        raise Unsupported(
+            f"finding {wished.phrase!r} needs a Plex library; add a plex section to the configuration"
+        )
+
+    async def interrupt(self, url: str, seconds: float) -> Interruption:
+        """Raises Unsupported."""
+        raise Unsupported(f"{url!r} cannot be played over something else yet, for {seconds:g} s or less")
+
+    async def play_media(
+        self, media_id: str, enqueue: Enqueue, *, shuffle: bool | None, radio: bool
+    ) -> Object:
         """Play what was browsed or found. Raises BadPayload, Unsupported or HeosFailed."""
+        if radio:
+            raise Unsupported("radio plays what is like something in a Plex library; this is none of it")
+        await self._shuffle_first(shuffle)
         await media_play.play_media(self._system, self._start, media_id, enqueue)
+        return {}
 
     async def play_favorite(self, wished: str | int) -> None:
         """A favourite by name, case ignored, or by its number from 1. Raises NoMatch or OutOfRange."""
         await media_play.play_favorite(self._system, self._start, wished)
 
-    async def play_playlist(self, name: str, enqueue: Enqueue) -> None:
+    async def play_playlist(self, name: str, enqueue: Enqueue, *, shuffle: bool | None) -> Object:
         """A HEOS playlist by name, case ignored. Raises NoMatch."""
+        await self._shuffle_first(shuffle)
         await media_play.play_playlist(self._system, self._start, name, enqueue)
+        return {}
+
+    async def _shuffle_first(self, shuffle: bool | None) -> None:
+        if shuffle is not None:
+            await self.set_shuffle(shuffle)
 
     async def _start(self, name: str, operation: Callable[[Heos, int], Awaitable[None]]) -> None:
         """What a member is told to play, its leader plays."""
@@ -212,6 +236,10 @@ class PlayerControl:
         await self._call(
             "move_queue_item", lambda heos, pid: heos.player_move_queue_item(pid, [origin + 1], target + 1)
         )
+
+    async def save_queue(self, name: str) -> Object:
+        """Raises Unsupported: only what came from Plex can be kept there."""
+        raise Unsupported(f"{name!r} was not saved: only a queue of tracks from a Plex library can be kept")
 
     def _check_indices(self, *indices: int) -> None:
         """As far as the length is known: what is not known is the device's to refuse."""

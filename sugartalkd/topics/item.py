@@ -18,7 +18,7 @@ def item_json(item: Item) -> Json:
         "year": item.year,
         "duration": item.duration,
         "track_number": item.track_number,
-        "artwork_id": None,
+        "artwork_id": item.artwork_id,
         "score": item.score,
     }
 

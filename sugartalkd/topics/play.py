@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sugartalkd.command import Play, PlayFavorite, PlayMedia, PlayPlaylist, PlayUrl, VolumeChange
+from sugartalkd.command import (
+    Announce,
+    Play,
+    PlayFavorite,
+    PlayMedia,
+    PlayPlaylist,
+    PlayQuery,
+    PlayUrl,
+    VolumeChange,
+    Wished,
+)
 from sugartalkd.errors import BadPayload, Unsupported
-from sugartalkd.model import Enqueue, Track
+from sugartalkd.model import Enqueue, MediaKind, Track
 from sugartalkd.topics import payload
 from sugartalkd.topics.row import CommandRow
 
@@ -18,6 +28,9 @@ URL_LIMIT: Final = 255
 
 _MEDIA: Final = ("query", "media_id", "playlist", "favorite", "url")
 _ENQUEUE: Final = {one.value: one for one in Enqueue}
+_KINDS: Final = {one.value: one for one in MediaKind}
+PHRASE_LIMIT: Final = 256
+"""Characters of a phrase: more than anybody says."""
 _OPTIONS: Final = (
     "type", "title", "artist", "album", "shuffle", "enqueue", "radio", "volume", "transaction",
 )  # fmt: skip
@@ -25,12 +38,9 @@ _FAVORITES: Final = 500
 """More favourites than any account has."""
 
 
-def _play(given: str | Object) -> Play:
+def _play(given: str | Object) -> Play | PlayQuery:
     if isinstance(given, str):
-        raise Unsupported(
-            'this version plays {"url"}, {"media_id"}, {"favorite"} and {"playlist"}; finding music by a '
-            "phrase needs a Plex library"
-        )
+        return PlayQuery(Wished(_phrase(given)), Enqueue.REPLACE)
     for key in given:
         if key not in {*_MEDIA, *_OPTIONS}:
             raise BadPayload(f"play knows no {key[:64]!r}{payload.did_you_mean(key, (*_MEDIA, *_OPTIONS))}")
@@ -49,8 +59,8 @@ def _play(given: str | Object) -> Play:
 
 
 _UNFIT: Final = {
-    "query": (),
-    "media_id": ("type", "radio", "title", "artist", "album"),
+    "query": ("title",),
+    "media_id": ("type", "title", "artist", "album"),
     "playlist": ("radio", "title", "artist", "album"),
     "favorite": ("type", "radio", "shuffle", "title", "artist", "album"),
     "url": ("type", "radio", "shuffle"),
@@ -58,24 +68,26 @@ _UNFIT: Final = {
 """Options that mean nothing for what is played."""
 
 
-def _of_kind(wished: str, given: Object, enqueue: Enqueue, volume: VolumeChange | None) -> Play:
+def _of_kind(wished: str, given: Object, enqueue: Enqueue, volume: VolumeChange | None) -> Play | PlayQuery:
     match wished:
+        case "query":
+            artist, album = (_shown(given, key) for key in ("artist", "album"))
+            query = Wished(_phrase(given["query"]), _kind(given), artist, album)
+            return PlayQuery(query, enqueue, _shuffle(given), _radio(given), volume)
         case "media_id":
             name = payload.name(given["media_id"], "media_id")
-            return PlayMedia(name, enqueue, _shuffle(given), volume)
+            return PlayMedia(name, enqueue, _shuffle(given), volume, _radio(given))
         case "playlist":
             name = payload.name(given["playlist"], "playlist")
             return PlayPlaylist(name, enqueue, _shuffle(given), volume)
         case "favorite":
             _check_at_once("favorite", enqueue)
             return PlayFavorite(_favorite(given["favorite"]), volume)
-        case "url":
+        case _:
             _check_at_once("url", enqueue)
             title, artist, album = (_shown(given, key) for key in ("title", "artist", "album"))
             track = Track(title, artist, album, source="url") if title or artist or album else None
             return PlayUrl(_url(given["url"]), track, volume)
-        case _:
-            raise Unsupported(f"{wished} needs a Plex library, which this version does not use yet")
 
 
 def _check_at_once(what: str, enqueue: Enqueue) -> None:
@@ -96,6 +108,26 @@ def _shuffle(given: Object) -> bool | None:
     wished = payload.on_off(given["shuffle"], "shuffle")
     if not isinstance(wished, bool):
         raise BadPayload("shuffle of play takes ON or OFF")
+    return wished
+
+
+def _phrase(given: Json) -> str:
+    phrase = payload.name(given, "play")
+    if len(phrase) > PHRASE_LIMIT:
+        raise BadPayload(f"the phrase has {len(phrase)} characters; at most {PHRASE_LIMIT} are looked for")
+    return phrase
+
+
+def _kind(given: Object) -> MediaKind | None:
+    return None if given.get("type") is None else payload.word(given["type"], "type", _KINDS)
+
+
+def _radio(given: Object) -> bool:
+    if given.get("radio") is None:
+        return False
+    wished = payload.on_off(given["radio"], "radio")
+    if not isinstance(wished, bool):
+        raise BadPayload("radio of play takes ON or OFF")
     return wished
 
 
@@ -120,12 +152,39 @@ def _url(given: Json) -> str:
     return text
 
 
+ANNOUNCEMENT: Final = 120
+"""Seconds an announcement may last, unless said otherwise."""
+_LONGEST: Final = 600
+
+
+def _announce(given: str | Object) -> Announce:
+    if isinstance(given, str):
+        return Announce(_url(given))
+    known = ("url", "volume", "max_duration", "transaction")
+    for key in given:
+        if key not in known:
+            raise BadPayload(f"announce knows no {key[:64]!r}{payload.did_you_mean(key, known)}")
+    longest = given.get("max_duration")
+    return Announce(
+        _url(payload.value(given, "url")),
+        payload.volume(given["volume"]) if given.get("volume") is not None else None,
+        ANNOUNCEMENT if longest is None else payload.number(longest, "max_duration", 1, _LONGEST, 1),
+    )
+
+
 COMMANDS: Final = (
     CommandRow(
         "play",
         "Play something now, or put it in the queue",
-        "JSON: one of `url` `media_id` `favorite` (name or number) `playlist`; with `title` `artist` `album` "
-        "`shuffle` `enqueue` (`replace` `now` `next` `end`) `volume`",
+        "text: find this in Plex and play it; or JSON: one of `query` `media_id` `playlist` `favorite` (name "
+        "or number) `url`; with `type` (`track` `album` `artist` `playlist`) `title` `artist` `album` `shuffle` "
+        "`enqueue` (`replace` `now` `next` `end`) `radio` `volume`",
         _play,
+    ),
+    CommandRow(
+        "announce",
+        "Play a URL once over whatever runs, then bring that back; answered at its end",
+        "URL, or JSON: `url` `volume` `max_duration` (seconds, 120)",
+        _announce,
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sugartalkd.command import ClearQueue, JumpInQueue, MoveInQueue, RemoveFromQueue
+from sugartalkd.command import ClearQueue, JumpInQueue, MoveInQueue, RemoveFromQueue, SaveQueue
 from sugartalkd.errors import BadPayload
 from sugartalkd.model import Capability, Queue, QueueItem, Repeat
 from sugartalkd.topics import payload
@@ -97,4 +97,6 @@ COMMANDS: Final = (
     CommandRow("queue/remove", "Take items out", "index, or array of them", _remove),
     CommandRow("queue/move", "Put an item elsewhere; `to` is the index it has then",
                'JSON: `{"from", "to"}`', _move),
+    CommandRow("queue/save", "Keep what is queued as a playlist in Plex", "the playlist's name",
+               lambda given: SaveQueue(payload.name(payload.value(given), "queue/save"))),
 )  # fmt: skip

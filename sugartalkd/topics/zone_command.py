@@ -149,7 +149,5 @@ COMMANDS: Final = (
 
 ABSENT: Final[Mapping[str, type[SugartalkError]]] = {
     "position/set": Unsupported,
-    "queue/save": Unsupported,
-    "announce": Unsupported,
 }
 """Commands of the contract that no zone of this version can carry out, and how they are refused."""

@@ -75,7 +75,7 @@ def now_playing_json(now: NowPlaying) -> Json:
         "source_name": track.source_name,
         "media_id": track.media_id,
         "station": track.station,
-        "artwork_id": None,
+        "artwork_id": track.artwork_id,
         "queue_index": now.index,
         "queue_length": None if now.queue is None or now.index is None else now.queue.length,
         "next": None if now.next is None else _next_json(now.next),

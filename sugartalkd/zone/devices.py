@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 from sugartalkd.command import (
     TOGGLE,
+    Announce,
     ChangeGroup,
     ClearQueue,
     Decibels,
@@ -18,11 +19,13 @@ from sugartalkd.command import (
     PlayFavorite,
     PlayMedia,
     PlayPlaylist,
+    PlayQuery,
     PlayUrl,
     Press,
     RampVolume,
     RemoveFromQueue,
     Reread,
+    SaveQueue,
     SendRaw,
     SetGroupVolume,
     SetInput,
@@ -39,6 +42,7 @@ from sugartalkd.command import (
     Toggle,
     Verb,
     VolumeChange,
+    Wished,
     ZoneCommand,
 )
 from sugartalkd.errors import (
@@ -59,9 +63,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from sugartalkd.merge import ZoneState
-    from sugartalkd.model import Object, PlayerKey, PlayerState, ReceiverState, SettingValue, Zone
+    from sugartalkd.model import Found, Object, PlayerKey, PlayerState, ReceiverState, SettingValue, Zone
     from sugartalkd.state import StateStore
-    from sugartalkd.zone.device import Confirmation, Player, Receiver
+    from sugartalkd.zone.device import Confirmation, Interruption, Player, Receiver
     from sugartalkd.zone.room import Room
 
 TARGET_HOLDS: Final = 1.0
@@ -143,6 +147,8 @@ class ZoneDevices:
                 raise Unsupported(f"{self.zone.id} has no receiver that could take a raw command")
             case (
                 PlayUrl(volume=change)
+                | PlayQuery(volume=change)
+                | Announce(volume=change)
                 | PlayMedia(volume=change)
                 | PlayFavorite(volume=change)
                 | PlayPlaylist(volume=change)
@@ -183,6 +189,14 @@ class ZoneDevices:
         for failure in failures:
             if len(failures) == len(devices) or not isinstance(failure, SugartalkError):
                 raise failure
+
+    async def find(self, wished: Wished) -> Found:
+        """What a phrase means in the player's music library. Raises NoMatch or Unsupported."""
+        return await self._the_player.find(wished)
+
+    async def interrupt(self, url: str, seconds: float) -> Interruption:
+        """Play a URL once over whatever the player plays; returns when that has ended."""
+        return await self._the_player.interrupt(url, seconds)
 
     def aimed(self, attribute: str | None) -> Target | None:
         """What the last command for this attribute wanted, while that still counts."""
@@ -263,14 +277,12 @@ class ZoneDevices:
                 await self._press(verb)
             case PlayUrl(url, track):
                 await self._the_player.play_url(url, track)
-            case PlayMedia(media_id, enqueue, shuffle):
-                await self._shuffle_first(shuffle)
-                await self._the_player.play_media(media_id, enqueue)
+            case PlayMedia(media_id, enqueue, shuffle, radio=radio):
+                data |= await self._the_player.play_media(media_id, enqueue, shuffle=shuffle, radio=radio)
             case PlayFavorite(wished):
                 await self._the_player.play_favorite(wished)
             case PlayPlaylist(name, enqueue, shuffle):
-                await self._shuffle_first(shuffle)
-                await self._the_player.play_playlist(name, enqueue)
+                data |= await self._the_player.play_playlist(name, enqueue, shuffle=shuffle)
             case ClearQueue():
                 await self._the_player.clear_queue()
             case JumpInQueue(index):
@@ -279,6 +291,8 @@ class ZoneDevices:
                 await self._the_player.remove_from_queue(indices)
             case MoveInQueue(origin, target):
                 await self._the_player.move_in_queue(origin, target)
+            case SaveQueue(name):
+                data |= await self._the_player.save_queue(name)
             case ChangeGroup():
                 await self._change_group(command)
             case SetGroupVolume(level):
@@ -300,10 +314,6 @@ class ZoneDevices:
             confirmation = await self._receiver.set_sleep(0)
             self.room.set_timer(minutes, fade)
         return confirmation
-
-    async def _shuffle_first(self, shuffle: bool | None) -> None:
-        if shuffle is not None:
-            await self._the_player.set_shuffle(shuffle)
 
     async def _change_group(self, command: ChangeGroup) -> None:
         leader, others = self._grouping(command)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar, assert_never
 
 from sugartalkd.aside import Aside
 from sugartalkd.command import (
+    Announce,
     DeleteSnapshot,
     DeviceCommand,
     EndMaxVolume,
@@ -17,6 +18,7 @@ from sugartalkd.command import (
     PlayFavorite,
     PlayMedia,
     PlayPlaylist,
+    PlayQuery,
     PlayUrl,
     RampVolume,
     Reread,
@@ -32,7 +34,7 @@ from sugartalkd.command import (
 from sugartalkd.errors import Busy, Expired, Internal, SugartalkError, Superseded, TimedOut
 from sugartalkd.log import get_logger
 from sugartalkd.topics.payload import stamp
-from sugartalkd.zone import several
+from sugartalkd.zone import playing, several
 from sugartalkd.zone.outcome import Answer, Outcome
 from sugartalkd.zone.rules import Lane, attribute_of, is_value, lane, may_take_long
 
@@ -154,13 +156,12 @@ class Inbox:
                 self._begin(several.reread(command, course), answer, "get")
             case SetMaxVolume() | EndMaxVolume() | SaveSnapshot() | DeleteSnapshot():
                 answer(Outcome(self._keep(command)))
-            case (
-                PlayUrl(volume=volume)
-                | PlayMedia(volume=volume)
-                | PlayFavorite(volume=volume)
-                | PlayPlaylist(volume=volume)
-            ) if volume is not None:
-                self._begin(several.play_at_volume(command, volume, course), answer, "play at a volume")
+            case Announce():
+                self._begin(playing.announce(command, course), answer, "an announcement")
+            case PlayQuery():
+                self._begin(playing.play_query(command, course), answer, "play")
+            case PlayUrl() | PlayMedia() | PlayFavorite() | PlayPlaylist():
+                self._begin(playing.play(command, course), answer, "play")
             case _:
                 goes = lane(command, self.zone)
                 self._enqueue(
@@ -426,7 +427,9 @@ class _Course:
 def _attributes(command: ZoneCommand) -> list[str]:
     """What a command concerns."""
     commands = [one for _, one in command.settings] if isinstance(command, SetMany) else [command]
-    return [name for one in commands if (name := attribute_of(one)) is not None]
+    names = [name for one in commands if (name := attribute_of(one)) is not None]
+    plays = PlayQuery | PlayUrl | PlayMedia | PlayFavorite | PlayPlaylist
+    return ["play"] if isinstance(command, plays) else names
 
 
 def _superseded(job: _Job) -> Outcome:

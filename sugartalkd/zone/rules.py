@@ -6,6 +6,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from sugartalkd.command import (
+    Announce,
     ChangeGroup,
     ClearQueue,
     EndMaxVolume,
@@ -14,10 +15,12 @@ from sugartalkd.command import (
     PlayFavorite,
     PlayMedia,
     PlayPlaylist,
+    PlayQuery,
     PlayUrl,
     Press,
     RampVolume,
     RemoveFromQueue,
+    SaveQueue,
     SendRaw,
     SetGroupVolume,
     SetInput,
@@ -66,6 +69,7 @@ NEEDS: Final[dict[type[ZoneCommand], Capability]] = {
     SetShuffle: Capability.SHUFFLE,
     Press: Capability.TRANSPORT,
     PlayUrl: Capability.TRANSPORT,
+    PlayQuery: Capability.TRANSPORT,
     PlayMedia: Capability.TRANSPORT,
     PlayFavorite: Capability.TRANSPORT,
     PlayPlaylist: Capability.TRANSPORT,
@@ -73,6 +77,8 @@ NEEDS: Final[dict[type[ZoneCommand], Capability]] = {
     JumpInQueue: Capability.QUEUE,
     RemoveFromQueue: Capability.QUEUE,
     MoveInQueue: Capability.QUEUE,
+    SaveQueue: Capability.QUEUE,
+    Announce: Capability.ANNOUNCE,
     ChangeGroup: Capability.GROUP,
     SetGroupVolume: Capability.GROUP,
 }
@@ -93,6 +99,7 @@ _SLOW: Final = (
     JumpInQueue,
     RemoveFromQueue,
     MoveInQueue,
+    SaveQueue,
     ChangeGroup,
 )
 

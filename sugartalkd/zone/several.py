@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from sugartalkd.command import (
@@ -12,7 +11,6 @@ from sugartalkd.command import (
     DeviceCommand,
     GroupChange,
     JumpInQueue,
-    Play,
     PlayMedia,
     Press,
     RampVolume,
@@ -25,7 +23,6 @@ from sugartalkd.command import (
     SetSoundMode,
     SetVolume,
     Verb,
-    VolumeChange,
 )
 from sugartalkd.errors import Expired, NotConfirmed, ReceiverOffline, SugartalkError, Superseded, TimedOut
 from sugartalkd.model import Enqueue, Playback, Transport, ZoneId
@@ -39,8 +36,6 @@ if TYPE_CHECKING:
     from sugartalkd.zone.devices import ZoneDevices
     from sugartalkd.zone.room import SleepTimer
 
-RECEIVER_WAKES: Final = 5.0
-"""Seconds a receiver may take to switch on by itself when its player starts (denon.md 4.5)."""
 REREAD_LIMIT: Final = 5.0
 OVERDUE: Final = 600.0
 """Seconds after which a sleep timer that fell due while the daemon was away is not carried out any more."""
@@ -91,22 +86,6 @@ async def set_many(many: SetMany, course: Course) -> Outcome:
         elif outcome.error is not None:
             return Outcome(said, about(name, outcome.error))
     return Outcome(said, overtaken)
-
-
-async def play_at_volume(play: Play, volume: VolumeChange, course: Course) -> Outcome:
-    """Set the volume before the first sound; a receiver that is off must come on first."""
-    asleep = course.devices.asleep
-    steps: list[DeviceCommand] = [SetVolume(volume), replace(play, volume=None)]
-    data: Object = {}
-    for step in reversed(steps) if asleep else steps:
-        if asleep and isinstance(step, SetVolume):
-            await course.devices.awake(RECEIVER_WAKES)
-        outcome = await course.step(step)
-        data |= outcome.data
-        if outcome.error is not None and not isinstance(outcome.error, Superseded):
-            name = "volume" if isinstance(step, SetVolume) else "play"
-            return Outcome(data, about(name, outcome.error))
-    return Outcome(data)
 
 
 async def reread(command: Reread, course: Course) -> Outcome:

@@ -1,0 +1,1 @@
+"""The small HTTP server from which players fetch audio and artwork."""

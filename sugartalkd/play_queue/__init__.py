@@ -1,0 +1,1 @@
+"""What plays next in a zone, and moving on when a track ends."""

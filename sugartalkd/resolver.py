@@ -1,0 +1,1 @@
+"""A phrase to ranked media; pure."""
