@@ -156,7 +156,7 @@ class PlayerControl:
         raise Unsupported(f"{url!r} cannot be played over something else yet, for {seconds:g} s or less")
 
     async def play_media(
-        self, media_id: str, enqueue: Enqueue, *, shuffle: bool | None, radio: bool
+        self, media_id: str, enqueue: Enqueue, *, shuffle: bool | None = None, radio: bool = False
     ) -> Object:
         """Play what was browsed or found. Raises BadPayload, Unsupported or HeosFailed."""
         if radio:
@@ -169,7 +169,7 @@ class PlayerControl:
         """A favourite by name, case ignored, or by its number from 1. Raises NoMatch or OutOfRange."""
         await media_play.play_favorite(self._system, self._start, wished)
 
-    async def play_playlist(self, name: str, enqueue: Enqueue, *, shuffle: bool | None) -> Object:
+    async def play_playlist(self, name: str, enqueue: Enqueue, *, shuffle: bool | None = None) -> Object:
         """A HEOS playlist by name, case ignored. Raises NoMatch."""
         await self._shuffle_first(shuffle)
         await media_play.play_playlist(self._system, self._start, name, enqueue)
