@@ -47,23 +47,12 @@ class UnknownField(Exception):
     """A filter names something that items of that kind do not have."""
 
 
-def _owner(kind: str, item: Any) -> SimItem | None:  # noqa: ANN401 - any of the three
+def _owner(kind: str, item: SimItem) -> SimItem | None:
     """The artist, album or track that this item belongs to or is."""
-    match kind, item:
-        case "artist", SimArtist():
-            return item
-        case "artist", SimAlbum():
-            return item.artist
-        case "artist", SimTrack():
-            return item.album.artist
-        case "album", SimAlbum():
-            return item
-        case "album", SimTrack():
-            return item.album
-        case "track", SimTrack():
-            return item
-        case _:
-            return None
+    album = item.album if isinstance(item, SimTrack) else item if isinstance(item, SimAlbum) else None
+    artist = item if isinstance(item, SimArtist) else album.artist if album else None
+    track = item if isinstance(item, SimTrack) else None
+    return {"artist": artist, "album": album, "track": track}.get(kind)
 
 
 def _split(name: str) -> tuple[str, str]:

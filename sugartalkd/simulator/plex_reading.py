@@ -13,6 +13,7 @@ from aiohttp import web
 from sugartalkd.simulator import plex_filters as filters
 from sugartalkd.simulator import plex_items as items
 from sugartalkd.simulator.plex_library import EPOCH, SimAlbum, SimArtist, SimTrack
+from sugartalkd.simulator.plex_meta import meta_of
 from sugartalkd.simulator.plex_wire import answer, failure
 
 if TYPE_CHECKING:
@@ -219,7 +220,7 @@ class Reading:
             }
         container |= self._state.section_attributes() | (more or {})
         if meta and request.query.get("includeMeta") == "1":
-            container["Meta"] = [_meta(self._state.section_key)]
+            container["Meta"] = [meta_of(self._state.section_key)]
         if shown:
             container["Metadata"] = shown
         return answer(request, container, headers=headers)
@@ -367,70 +368,3 @@ def _best(candidates: Iterable[SimItem], phrase: str, limit: int) -> list[SimIte
     few = titles[:2000]
     close = set(get_close_matches(phrase, [title for title, _ in few], limit, 0.75))
     return [one for title, one in few if title in close][:limit]
-
-
-def _meta(section: str) -> Element:
-    """Which filters, sort orders and fields there are, as plexapi wants to know before it filters."""
-    types: list[Element] = []
-    for kind, name in filters.TYPES.items():
-            fields = [_field(name, one) for one in _FIELD_TYPES]
-        types.append(
-            {
-                "key": f"/library/sections/{section}/all?type={kind}",
-                "type": name,
-                "title": f"{name.title()}s",
-                "active": kind == 8,  # noqa: PLR2004 - artists
-                "Filter": [
-                    {
-                        "filter": "genre",
-                        "filterType": "string",
-                        "key": f"/library/sections/{section}/genre?type={kind}",
-                        "title": "Genre",
-                        "type": "filter",
-                    },
-                ],
-                "Sort": [
-                    {"key": one, "descKey": f"{one}:desc", "defaultDirection": "asc", "title": one}
-                    for one in (
-                        "titleSort",
-                        "addedAt",
-                        "lastViewedAt",
-                        "viewCount",
-                        "userRating",
-                        "ratingCount",
-                    )
-                ],
-                "Field": fields,
-            }
-        )
-    return {
-        "Type": types,
-        "FieldType": [
-            {"type": kind, "Operator": [{"key": one, "title": one} for one in operators]}
-            for kind, operators in _OPERATORS.items()
-        ],
-    }
-
-
-_FIELD_TYPES: Final = {
-    "title": "string",
-    "userRating": "integer",
-    "viewCount": "integer",
-    "lastViewedAt": "date",
-    "addedAt": "date",
-    "genre": "tag",
-    "year": "integer",
-    "subformat": "tag",
-}
-_OPERATORS: Final = {
-    "tag": ("=", "!="),
-    "integer": ("=", "!=", ">>=", "<<="),
-    "string": ("=", "!=", "==", "!==", "<=", ">="),
-    "date": (">>=", "<<="),
-    "boolean": ("=0", "=1"),
-}
-
-
-def _field(owner: str, name: str) -> Element:
-    title = f"{owner.title()} {name}"
-    return {"key": f"{owner}.{name}", "type": _FIELD_TYPES[name], "title": title}
