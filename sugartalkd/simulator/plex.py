@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from sugartalkd.simulator.plex_media import Media
+from sugartalkd.simulator.plex_playlists import Playlists, PlayQueues
 from sugartalkd.simulator.plex_reading import Reading
 from sugartalkd.simulator.plex_state import Asked, PlexState
+from sugartalkd.simulator.plex_timeline import Timeline
 from sugartalkd.simulator.plex_wire import failure
 
 if TYPE_CHECKING:
@@ -70,7 +72,9 @@ class PlexSimulator(PlexState):
             OSError: the address is taken or not ours.
         """
         app = web.Application(middlewares=[self._gate])
-        for part in (Reading(self), Media(self)):
+        reading = Reading(self)
+        parts = (reading, Media(self), Playlists(self, reading), PlayQueues(self), Timeline(self))
+        for part in parts:
             app.add_routes(part.routes())
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
