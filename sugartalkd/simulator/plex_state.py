@@ -97,7 +97,7 @@ class PlexState:
         }
 
     async def tell_item(self, kind: int, key: int, title: str, state: int) -> None:
-        """The timeline frame about an item: `kind` 8, 9, 10 or 15; `state` 0 created, 5 processed, 9 deleted."""
+        """A timeline frame: `kind` 8, 9, 10 or 15; `state` 0 created, 5 processed, 9 deleted."""
         entry = {
             "identifier": "com.plexapp.plugins.library",
             "sectionID": "-1" if kind == PLAYLIST else self.section_key,

@@ -12,7 +12,7 @@ from sugartalkd.simulator import plex_items as items
 from sugartalkd.simulator.plex_library import SimTrack
 from sugartalkd.simulator.plex_state import Reported, now
 from sugartalkd.simulator.plex_uri import tracks_of
-from sugartalkd.simulator.plex_wire import answer, failure
+from sugartalkd.simulator.plex_wire import answer, failure, header
 
 if TYPE_CHECKING:
     from sugartalkd.simulator.plex_library import SimItem
@@ -66,7 +66,7 @@ class Timeline:
             return failure(400, "Bad Request")
 
         def said(name: str) -> str:
-            return request.headers.get(name) or query.get(name, "")
+            return header(request, name) or query.get(name, "")
 
         reported = Reported(
             at=asyncio.get_running_loop().time(),
