@@ -181,7 +181,9 @@ class ZoneState:
 
 
 def _following(player: PlayerState) -> QueueItem | None:
-    """The item behind the present one; a player that shuffles does not tell."""
+    """What is known to follow, else the item behind the present one; a player that shuffles does not tell."""
+    if player.next is not None:
+        return player.next
     queue, index = player.queue, player.queue_index
     if queue is None or index is None or player.shuffle or player.repeat is Repeat.ONE:
         return None

@@ -14,6 +14,7 @@ from sugartalkd.model import (
     LinkId,
     LinkState,
     LinkWord,
+    Own,
     PlayerKey,
     PlayerState,
     ReceiverId,
@@ -26,7 +27,7 @@ from sugartalkd.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,13 @@ class StateStore:
         self._links: dict[LinkId, LinkState] = {}
         self._receivers: dict[tuple[ReceiverId, ReceiverZone], ReceiverState] = {}
         self._players: dict[PlayerKey, PlayerState] = {}
+        self._own: dict[PlayerKey, Own] = {}
         self._kept: dict[ZoneId, KeptState] = {}
         self._grouping_heard = False
         self._tried: set[LinkId] = set()
         self._young = True
         self._listeners: list[Listener] = []
+        self._watching: list[Callable[[PlayerKey, PlayerState | None], None]] = []
 
     @property
     def zones(self) -> Mapping[ZoneId, ZoneState]:
@@ -71,6 +74,14 @@ class StateStore:
 
     def listen(self, listener: Listener) -> None:
         self._listeners.append(listener)
+
+    def watch(self, watcher: Callable[[PlayerKey, PlayerState | None], None]) -> None:
+        """Tell somebody what each player says, before anybody sees it; called as a listener is."""
+        self._watching.append(watcher)
+
+    def player(self, player: PlayerKey) -> PlayerState | None:
+        """What a player itself said last."""
+        return self._players.get(player)
 
     # -- zones ---------------------------------------------------------------------------------------
 
@@ -118,9 +129,19 @@ class StateStore:
             self._players.pop(player, None)
         else:
             self._players[player] = state
-        for old in list(self._zones.values()):
-            if old.zone.player is not None and player in {old.zone.player, self._leader(old.zone.player)}:
-                self._renew(old.zone)
+        for watcher in self._watching:
+            watcher(player, state)
+        self._renew_following(player)
+
+    def put_own(self, player: PlayerKey, own: Own | None) -> None:
+        """What our queue for this player shows instead of it; `None` without one."""
+        if self._own.get(player) == own:
+            return
+        if own is None:
+            del self._own[player]
+        else:
+            self._own[player] = own
+        self._renew_following(player)
 
     def put_kept(self, zone: ZoneId, state: KeptState) -> None:
         """What the daemon itself keeps for a zone, whether it exists already or not."""
@@ -163,6 +184,11 @@ class StateStore:
     def _renew_all(self) -> None:
         for old in list(self._zones.values()):
             self._renew(old.zone)
+
+    def _renew_following(self, player: PlayerKey) -> None:
+        for old in list(self._zones.values()):
+            if old.zone.player is not None and player in {old.zone.player, self._leader(old.zone.player)}:
+                self._renew(old.zone)
 
     def _renew_grouped(self) -> None:
         """Zones are others than before: groups have other members, as far as zones see them."""
@@ -217,9 +243,23 @@ class StateStore:
         own = self._players.get(player)
         leader = self._leader(player)
         if own is None or leader == player:
-            return own
-        led = self._players.get(leader, PlayerState())
+            return self._overlaid(player, own)
+        led = self._overlaid(leader, self._players.get(leader)) or PlayerState()
         return replace(led, volume=own.volume, mute=own.mute, group=own.group, group_volume=own.group_volume)
+
+    def _overlaid(self, player: PlayerKey, state: PlayerState | None) -> PlayerState | None:
+        """What a player says, but for what our own queue knows better."""
+        own = self._own.get(player)
+        if state is None or own is None:
+            return state
+        shown = replace(
+            state, repeat=own.repeat, shuffle=own.shuffle, track=own.track, queue=own.queue,
+            queue_index=own.index, next=own.next,
+        )  # fmt: skip
+        if own.transport is None:
+            return shown
+        progress = None if own.anchor is None else own.anchor.seconds
+        return replace(shown, transport=own.transport, anchor=own.anchor, progress=progress)
 
     def _zone_group(self, zone: Zone, player: PlayerState) -> ZoneGroup:
         if player.group is None:
