@@ -28,6 +28,9 @@ from sugartalkd.mqtt.broker import Broker
 from sugartalkd.mqtt.publisher import Publisher
 from sugartalkd.mqtt.reception import Reception
 from sugartalkd.notify import Notify
+from sugartalkd.play_queue import file as queue_file
+from sugartalkd.play_queue.player import QueuedPlayer
+from sugartalkd.play_queue.queues import PlayQueues
 from sugartalkd.roster import Roster
 from sugartalkd.state import StateStore, now
 from sugartalkd.topics import bridge
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
     from sugartalkd.heos.session import HeosSession
     from sugartalkd.merge import ZoneState
     from sugartalkd.model import FoundPlayer, Object, PlayerKey, Zone, ZoneId
+    from sugartalkd.play_queue.device import UrlPlayer
     from sugartalkd.state import ZoneReport
     from sugartalkd.zone.device import Player
 
@@ -87,6 +91,7 @@ class Daemon:
         self.store = StateStore()
         self._inboxes: dict[ZoneId, Inbox] = {}
         self.rooms = Rooms(loaded.state_folder / room_file.FILE, self.store)
+        self.queues = PlayQueues(self.store, self._url_player, loaded.state_folder / queue_file.FILE)
         self._desk = Desk(self)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ending: dict[str, asyncio.Task[None]] = {}
@@ -142,6 +147,7 @@ class Daemon:
                 self._start("broker", lambda: self._broker.run(self._publisher.run))
                 self._start("desk", self._desk.run)
                 self._start("rooms", self.rooms.run)
+                self._start("queues", self.queues.run)
                 self._start("health", self._report_health)
                 self._start("settle", self._settle)
                 self._start("watchdog", self._feed_watchdog)
@@ -376,9 +382,7 @@ class Daemon:
                 self._start(f"{_ZONE_TASK}{zone.id}", inbox.run)
 
     def _devices(self, zone: Zone) -> ZoneDevices:
-        player = None
-        if zone.player is not None and self._heos is not None:
-            player = self._heos.player(zone.player)
+        player = None if zone.player is None else self._player_of(zone.player)
         receiver = None
         if zone.receiver is not None:
             receiver = self._receivers[zone.receiver].zone(zone.receiver_zone)
@@ -386,6 +390,11 @@ class Daemon:
         return ZoneDevices(zone, self.store, room, player, receiver, self._player_of)
 
     def _player_of(self, key: PlayerKey) -> Player | None:
+        player = self._url_player(key)
+        return None if player is None else QueuedPlayer(player, self.queues)
+
+    def _url_player(self, key: PlayerKey) -> UrlPlayer | None:
+        """The player as its driver offers it."""
         return None if self._heos is None else self._heos.player(key)
 
     # -- configuration -------------------------------------------------------------------------------
@@ -466,7 +475,8 @@ class Daemon:
         """Zones are the publisher's business."""
 
     def zone_reported(self, zone: Zone, report: ZoneReport) -> None:
-        _log.warning("the player reports an error", zone=zone.id, error=report.text)
+        if (error := report.content.get("error")) is not None:
+            _log.warning("something could not be played", zone=zone.id, error=error)
 
 
 async def _cancelled(tasks: list[asyncio.Task[None]], limit: float) -> None:

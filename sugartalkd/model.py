@@ -423,7 +423,8 @@ class Own:
     transport: Transport | None = None
     """What the player does, where it does not say so itself at the moment: between two tracks it stops."""
     anchor: Position | None = None
-    """Where in the track it is; only with `transport`."""
+    progress: int | None = None
+    """Where in the track it is, as of a player; only with `transport`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,9 @@ from sugartalkd.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+
+    from sugartalkd.model import Object
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class ZoneReport:
     """Something that happened in a zone and leaves no state behind, such as a playback error."""
 
     event_type: str
-    text: str
+    content: Object
 
 
 class Listener(Protocol):
@@ -46,6 +48,14 @@ class Listener(Protocol):
     def zone_reported(self, zone: Zone, report: ZoneReport) -> None: ...
 
     def link_changed(self, link: LinkId, old: LinkState | None, new: LinkState | None) -> None: ...
+
+
+class Watcher(Protocol):
+    """Who wants to know what each player says itself, before anybody sees it; called as a listener is."""
+
+    def player_said(self, player: PlayerKey, state: PlayerState | None) -> None: ...
+
+    def player_reported(self, player: PlayerKey, report: ZoneReport) -> None: ...
 
 
 class StateStore:
@@ -62,7 +72,7 @@ class StateStore:
         self._tried: set[LinkId] = set()
         self._young = True
         self._listeners: list[Listener] = []
-        self._watching: list[Callable[[PlayerKey, PlayerState | None], None]] = []
+        self._watchers: list[Watcher] = []
 
     @property
     def zones(self) -> Mapping[ZoneId, ZoneState]:
@@ -75,9 +85,8 @@ class StateStore:
     def listen(self, listener: Listener) -> None:
         self._listeners.append(listener)
 
-    def watch(self, watcher: Callable[[PlayerKey, PlayerState | None], None]) -> None:
-        """Tell somebody what each player says, before anybody sees it; called as a listener is."""
-        self._watching.append(watcher)
+    def watch(self, watcher: Watcher) -> None:
+        self._watchers.append(watcher)
 
     def player(self, player: PlayerKey) -> PlayerState | None:
         """What a player itself said last."""
@@ -129,8 +138,8 @@ class StateStore:
             self._players.pop(player, None)
         else:
             self._players[player] = state
-        for watcher in self._watching:
-            watcher(player, state)
+        for watcher in self._watchers:
+            watcher.player_said(player, state)
         self._renew_following(player)
 
     def put_own(self, player: PlayerKey, own: Own | None) -> None:
@@ -174,6 +183,8 @@ class StateStore:
 
     def report(self, player: PlayerKey, report: ZoneReport) -> None:
         """Pass on what happened at a player to every zone that has it."""
+        for watcher in self._watchers:
+            watcher.player_reported(player, report)
         for state in list(self._zones.values()):
             if state.zone.player == player:
                 for listener in self._listeners:
@@ -258,8 +269,7 @@ class StateStore:
         )  # fmt: skip
         if own.transport is None:
             return shown
-        progress = None if own.anchor is None else own.anchor.seconds
-        return replace(shown, transport=own.transport, anchor=own.anchor, progress=progress)
+        return replace(shown, transport=own.transport, anchor=own.anchor, progress=own.progress)
 
     def _zone_group(self, zone: Zone, player: PlayerState) -> ZoneGroup:
         if player.group is None:

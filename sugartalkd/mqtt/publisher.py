@@ -100,7 +100,7 @@ class Publisher:
                     self._post_event(f"{zone.id}/event", event.event_type, content)
 
     def zone_reported(self, zone: Zone, report: ZoneReport) -> None:
-        self._post_event(f"{zone.id}/event", report.event_type, {"error": report.text})
+        self._post_event(f"{zone.id}/event", report.event_type, report.content)
 
     def link_changed(self, link: LinkId, old: LinkState | None, new: LinkState | None) -> None:
         was = None if old is None else old.word

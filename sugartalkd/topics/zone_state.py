@@ -240,5 +240,7 @@ EVENTS: Final = (
     EventRow("track_changed", "Another track can be heard", _track_changed),
     EventRow("input_changed", "The receiver went to another input", _input_changed),
     EventRow("power_changed", "The receiver's zone went on or off", _power_changed),
+    EventRow("queue_ended", "Everything that was queued has been played", lambda _old, _new: None),
+    EventRow("queue_lost", "Something else plays: what was queued is gone", lambda _old, _new: None),
     EventRow("playback_error", "The player could not play what it was given", lambda _old, _new: None),
 )
