@@ -325,7 +325,7 @@ class Known:
         self._renumbering = now
 
     def adopt(self, url: str, track: Track, qid: int | None) -> bool:
-        """Whether what plays may well be this URL, started with this qid before we were; it is from now on."""
+        """Whether what plays may be this URL, started with this qid before we were: from now on it is."""
         player = self.player
         media = None if player is None else player.now_playing_media
         if player is None or media is None or Value.MEDIA not in self.heard or media.song != URL_STREAM:

@@ -6,6 +6,8 @@ import time
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sugartalkd.play_queue.device import Progress
 
 NEAR: Final = 5.0
@@ -13,43 +15,55 @@ NEAR: Final = 5.0
 
 
 class Clock:
-    """Runs while the player plays; all in seconds."""
+    """Runs while the player plays; all in seconds. `told` is what the player said last of any track."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: Callable[[], Progress | None]) -> None:
+        self._told = told
+        self._duration: float | None = None
         self._seconds = 0.0
         self._since = time.monotonic()
         self._running = False
 
-    def start(self, *, running: bool) -> None:
-        """Another track begins now."""
-        self._seconds, self._since, self._running = 0.0, time.monotonic(), running
+    def start(self, duration: float | None, *, running: bool) -> None:
+        """Another track begins now, which the library says is so long."""
+        self._duration, self._seconds = duration, 0.0
+        self._since, self._running = time.monotonic(), running
 
-    def run(self, progress: Progress | None, *, running: bool) -> None:
+    def run(self, *, running: bool) -> None:
         """It plays, or it does not."""
         if running != self._running:
-            self._seconds, self._since = self.position(progress), time.monotonic()
+            self._seconds, self._since = self.position, time.monotonic()
             self._running = running
 
-    def position(self, progress: Progress | None) -> float:
-        seconds, since = self._seconds, self._since
-        if progress is not None and progress.at >= since:
+    @property
+    def position(self) -> float:
+        progress, seconds, since = self._progress, self._seconds, self._since
+        if progress is not None:
             seconds, since = progress.seconds, progress.at
         return seconds + (time.monotonic() - since if self._running else 0.0)
 
-    def near_end(self, progress: Progress | None, duration: float | None) -> bool:
+    @property
+    def near_end(self) -> bool:
         """Whether it is about over, by the library's count or the player's own.
 
         Of what has no length nobody can tell, so it is, unless it has hardly begun.
         """
-        told = None if progress is None or progress.at < self._since else progress.duration
-        lengths = [one for one in (duration, told) if one]
-        position = self.position(progress)
-        return any(position >= one - min(NEAR, one / 2) for one in lengths or (2 * NEAR,))
+        position = self.position
+        return any(position >= one - min(NEAR, one / 2) for one in self._lengths or (2 * NEAR,))
 
-    def overdue(self, progress: Progress | None, duration: float | None, allowed: float) -> bool:
-        """Whether its end has passed so long ago, and the player tells of no position beyond it."""
-        told = None if progress is None or progress.at < self._since else progress
-        lengths = [one for one in (duration, None if told is None else told.duration) if one]
-        if not lengths or not self._running or self.position(progress) < max(lengths) + allowed:
+    def overdue(self, allowed: float) -> bool:
+        """Whether its end passed so long ago, and the player told of no position since."""
+        if not self._lengths or not self._running or self.position < max(self._lengths) + allowed:
             return False
-        return told is None or time.monotonic() - told.at >= allowed
+        progress = self._progress
+        return progress is None or time.monotonic() - progress.at >= allowed
+
+    @property
+    def _progress(self) -> Progress | None:
+        progress = self._told()
+        return None if progress is None or progress.at < self._since else progress
+
+    @property
+    def _lengths(self) -> list[float]:
+        progress = self._progress
+        return [one for one in (self._duration, None if progress is None else progress.duration) if one]

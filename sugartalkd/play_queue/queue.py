@@ -10,14 +10,14 @@ from sugartalkd.errors import Busy, HeosFailed, OutOfRange
 from sugartalkd.model import Enqueue, Repeat, Transport
 from sugartalkd.play_queue.announce import Announcement, Before
 from sugartalkd.play_queue.order import Order
-from sugartalkd.play_queue.runner import CLEAR_WAITS, START_LIMIT, Phase, Runner
+from sugartalkd.play_queue.runner import START_LIMIT, Phase, Runner
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sugartalkd.model import Object, PlayerKey, PlayerState, Track
     from sugartalkd.play_queue.device import UrlPlayer
-    from sugartalkd.play_queue.runner import Home
+    from sugartalkd.play_queue.home import Home
 
 RESTARTS_AFTER: Final = 3.0
 """Seconds into a track from which on `previous` begins it again."""
@@ -72,7 +72,7 @@ class PlayQueue:
             place = runner.order.put(tracks, enqueue)
             if enqueue is Enqueue.NOW:
                 await runner.start_by_command(runner.aim(place))
-            self._changed()
+            self.runner.changed()
         return {"queued": len(tracks), "index": place, "length": len(runner.order)}
 
     async def _replace(self, tracks: Sequence[Track], *, shuffle: bool | None) -> int:
@@ -88,10 +88,8 @@ class PlayQueue:
         self.overtake()
         runner.order, runner.returned = order, False
         turn = runner.aim(place)
-        if self._device.has_own_queue:
-            clearing = runner.clear_device()
-            await asyncio.wait([clearing], timeout=CLEAR_WAITS)
         try:
+            await runner.caretaker.clear()
             await runner.start_by_command(turn)
         except BaseException:
             if not before and runner.order is order:
@@ -145,7 +143,7 @@ class PlayQueue:
     async def previous(self) -> None:
         """One back, or the present track from its start once some of it was played."""
         runner = self.runner
-        played = runner.phase in {Phase.PLAYING, Phase.PAUSED} and runner.position > RESTARTS_AFTER
+        played = runner.phase in {Phase.PLAYING, Phase.PAUSED} and runner.clock.position > RESTARTS_AFTER
         before = runner.order.neighbour(-1)
         await self._switch((runner.order.index or 0) if played or before is None else before)
 
@@ -171,7 +169,7 @@ class PlayQueue:
             await self.clear()
             return
         lost = order.remove(gone)
-        self._changed()
+        self.runner.changed()
         if not lost or runner.phase in {Phase.STOPPED, Phase.ENDED}:
             return
         if last and order.repeat is not Repeat.ALL:
@@ -183,7 +181,7 @@ class PlayQueue:
 
     def move(self, origin: int, target: int) -> None:
         self.runner.order.move(origin, target)
-        self._changed()
+        self.runner.changed()
 
     async def clear(self) -> None:
         """Stop, and forget everything."""
@@ -194,16 +192,11 @@ class PlayQueue:
 
     def set_repeat(self, repeat: Repeat) -> None:
         self.runner.order.repeat = repeat
-        self._changed()
+        self.runner.changed()
 
     def set_shuffle(self, *, on: bool) -> None:
         self.runner.order.set_shuffle(on)
-        self._changed()
-
-    def _changed(self) -> None:
-        self.runner.show()
-        self.runner.prepare_again()
-        self._home.changed()
+        self.runner.changed()
 
     # -- talking over it -----------------------------------------------------------------------------
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from sugartalkd.errors import (
     HeosOffline,
@@ -14,20 +14,20 @@ from sugartalkd.errors import (
     PlexUnauthorized,
     SugartalkError,
     Superseded,
-    Unsupported,
 )
 from sugartalkd.log import get_logger
-from sugartalkd.model import Own, Repeat, Transport
+from sugartalkd.model import Transport
+from sugartalkd.play_queue import showing
+from sugartalkd.play_queue.caretaker import Caretaker
 from sugartalkd.play_queue.clock import Clock
-from sugartalkd.play_queue.order import Order, item
+from sugartalkd.play_queue.order import Order
+from sugartalkd.play_queue.supply import Supply
 
 if TYPE_CHECKING:
-    from sugartalkd.aside import Aside
-    from sugartalkd.model import Object, PlayerKey, PlayerState, Stream, Track
+    from sugartalkd.model import PlayerKey, PlayerState, Stream, Track
     from sugartalkd.play_queue.announce import Announcement
-    from sugartalkd.play_queue.device import Progress, UrlPlayer
-    from sugartalkd.play_queue.sources import Streams
-    from sugartalkd.state import StateStore
+    from sugartalkd.play_queue.device import Progress
+    from sugartalkd.play_queue.home import Home
 
 _log = get_logger(__name__)
 
@@ -47,13 +47,8 @@ FAILURES: Final = 3
 AWAY_LIMIT: Final = 10.0
 """Seconds that the receiver's input may be another one, and the next track starts all the same."""
 LOOK: Final = 0.2
-CLEAR_WAITS: Final = 3.0
-"""Seconds that a start waits for the player to empty its own queue; that may take ten times as long."""
 LATE: Final = 15.0
 """Seconds: nothing follows a track that ended longer ago than that, while the player was away."""
-TIDY_AFTER: Final = 1.0
-FRESH: Final = 1200.0
-"""Seconds for which a stream that was opened ahead is good."""
 
 FOREIGN: Final = "something else was started"
 
@@ -69,30 +64,6 @@ class Phase(Enum):
     STOPPED = auto()
     ENDED = auto()
     """The last one has been played."""
-
-
-class Home(Protocol):
-    """What a queue needs of where all of them are kept."""
-
-    @property
-    def store(self) -> StateStore: ...
-    @property
-    def streams(self) -> Streams | None: ...
-    @property
-    def beside(self) -> Aside: ...
-
-    def device(self, key: PlayerKey) -> UrlPlayer:
-        """Raises HeosOffline."""
-        ...
-
-    def unheard_since(self, key: PlayerKey) -> float | None:
-        """Since when nothing of it can be heard, in monotonic time; long ago if it is switched off."""
-        ...
-
-    def report(self, key: PlayerKey, event_type: str, content: Object) -> None: ...
-    def changed(self) -> None:
-        """Something is to be kept."""
-        ...
 
 
 @dataclass(slots=True)
@@ -112,15 +83,6 @@ class Attempt:
     error_at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A stream that was opened before it is needed."""
-
-    track: Track
-    stream: Stream
-    at: float
-
-
 class Runner:
     """The order of one player's queue, and how it is played. Nothing here waits for people's commands."""
 
@@ -135,6 +97,8 @@ class Runner:
         """Counts what was wanted of the player: what began for an earlier wish gives way."""
         self.lock = asyncio.Lock()
         """Held while the player is told something."""
+        self.supply = Supply(key, home)
+        self.caretaker = Caretaker(key, home, self.lock)
         self.attempt: Attempt | None = None
         self.returned = False
         """It was kept from an earlier run, and the player has not been heard since."""
@@ -143,16 +107,13 @@ class Runner:
         """What people see playing."""
         self._heard: PlayerState | None = None
         """What the player said last while it played that."""
-        self._clock = Clock()
+        self.clock = Clock(self._told)
         self._by_hand = False
         """The player was told to stop."""
         self._retried = False
         self._failures = 0
         self._stopped_at = 0.0
         self._old: list[Stream] = []
-        self._prepared: Prepared | None = None
-        self._clearing: asyncio.Task[None] | None = None
-        self._cleared_at = 0.0
 
     # -- what the player says ------------------------------------------------------------------------
 
@@ -178,20 +139,19 @@ class Runner:
             self._note(state, attempt)
         if self.phase is Phase.STARTING:
             self._await_start(state, transport, ours=ours, foreign=foreign)
+        elif foreign:
+            if self.phase in {Phase.PLAYING, Phase.PAUSED} and self.clock.near_end:
+                self._advance()  # the player has gone on by itself
+            else:
+                self.drop(FOREIGN)
         elif self.phase in {Phase.STOPPED, Phase.ENDED}:
             if ours and transport is Transport.PLAYING:
                 self._seen(transport)
-            elif foreign:
-                self.drop(FOREIGN)
         elif transport is Transport.IDLE:
             self._has_stopped()
         elif ours:
-            self._clock.run(self._progress, running=transport is Transport.PLAYING)
+            self.clock.run(running=transport is Transport.PLAYING)
             self.phase = Phase.PLAYING if transport is Transport.PLAYING else Phase.PAUSED
-        elif foreign and self._near_end:
-            self._advance()  # the player has gone on by itself
-        elif foreign:
-            self.drop(FOREIGN)
 
     def _note(self, state: PlayerState, attempt: Attempt) -> None:
         if state.transport is not Transport.IDLE:
@@ -206,7 +166,7 @@ class Runner:
             return  # it has not been told yet
         if ours and transport is not Transport.IDLE:
             self._seen(transport)
-        elif foreign and attempt.taken_at and _is_another(state.track, attempt.before):
+        elif foreign and attempt.taken_at and showing.is_another(state.track, attempt.before):
             self.drop(FOREIGN)
 
     def _meet(self, state: PlayerState, transport: Transport) -> None:
@@ -229,9 +189,9 @@ class Runner:
             return
         self._shown = attempt.track
         self.phase = Phase.PLAYING if transport is Transport.PLAYING else Phase.PAUSED
-        self._clock.start(running=transport is Transport.PLAYING)
+        self.clock.start(attempt.track.duration, running=transport is Transport.PLAYING)
         self._by_hand, self.visible = False, True
-        self._close(*self._old)
+        self.supply.close(*self._old)
         self._old.clear()
         self.home.changed()
         self.home.beside.start(self._settle_in(self.turn), f"queue of {self.key}")
@@ -241,10 +201,10 @@ class Runner:
         attempt = self.attempt
         if self._by_hand or attempt is None:
             self.rest()
-        elif self._near_end:
-            late = self._clock.overdue(None, attempt.track.duration, LATE)
+        elif self.clock.near_end:
+            late = self.clock.overdue(LATE)
             self.rest() if late else self._advance()
-        elif self._is_clearing:
+        elif self.caretaker.may_have_taken(attempt.taken_at or 0.0):
             self._begin(self.order.index or 0)  # it took our track out as well
         elif (reason := self._trouble) is not None:
             self._failed(reason)
@@ -276,11 +236,11 @@ class Runner:
             if attempt.taken_at is not None and present - attempt.taken_at > START_LIMIT:
                 self._failed(self._trouble or f"the player did not start it within {START_LIMIT:g} s")
         elif self.phase is Phase.PLAYING:
-            if self.position > SETTLED:
+            if self.clock.position > SETTLED:
                 self._failures = 0
             if attempt.error is not None and present - attempt.error_at > ERROR_HOLDS:
                 self._failed(attempt.error)
-            elif self._clock.overdue(self._progress, attempt.track.duration, OVERDUE):
+            elif self.clock.overdue(OVERDUE):
                 _log.info("nobody told the end of a track; going on", player=self.key)
                 self._advance()
         self.show()
@@ -304,10 +264,10 @@ class Runner:
     def _failed(self, reason: str, *, away: bool = False) -> None:
         """Try it once more, then go on with the next; where that can only fail as well, stop."""
         attempt = self.attempt
-        trouble = self._stream_trouble
+        trouble = None if attempt is None else self.supply.trouble(attempt.stream)
         if not self._retried:
             self._retried = True
-            begun = self.phase is not Phase.STARTING and self.position > SETTLED
+            begun = self.phase is not Phase.STARTING and self.clock.position > SETTLED
             refused = trouble is None and not away and not begun
             again = refused and attempt is not None and not attempt.stream.transcoded
             pause = OFFLINE_PAUSE if away else 0.0 if refused else TROUBLE_PAUSE
@@ -365,24 +325,30 @@ class Runner:
 
     async def start(self, turn: int, *, transcode: bool = False) -> None:
         """Give the present track to the player. Raises Superseded, and what library and player raise."""
-        async with self.lock:
-            self._check(turn)
-            track = self.order.current
-            if track is None:
-                return
-            stream = await self._stream_of(track, transcode=transcode)
-            before, raw = self.attempt, self.home.store.player(self.key)
-            attempt = Attempt(track, stream, turn, None if raw is None else raw.track)
-            try:
-                self._check(turn)
-                self.attempt = attempt
-                await self.home.device(self.key).play_url(stream.url, track)
-            except BaseException:
-                self.attempt = before
-                self._close(stream)
-                raise
-            attempt.taken_at = time.monotonic()
-            self._old += [] if before is None else [before.stream]
+        track = self.order.current
+        if track is None:
+            return
+        stream = await self.supply.take(track, transcode=transcode)
+        try:
+            async with self.lock:
+                if turn != self.turn:
+                    raise Superseded("something else was asked for while this was about to start")
+                await self._tell(Attempt(track, stream, turn))
+        except BaseException:
+            self.supply.close(stream)
+            raise
+
+    async def _tell(self, attempt: Attempt) -> None:
+        before, raw = self.attempt, self.home.store.player(self.key)
+        attempt.before = None if raw is None else raw.track
+        self.attempt = attempt
+        try:
+            await self.home.device(self.key).play_url(attempt.stream.url, attempt.track)
+        except BaseException:
+            self.attempt = before
+            raise
+        attempt.taken_at = time.monotonic()
+        self._old += [] if before is None else [before.stream]
 
     async def start_by_command(self, turn: int) -> None:
         """As `start`, now that somebody wishes it; if it fails, what played goes on."""
@@ -404,87 +370,24 @@ class Runner:
             self.phase = Phase.PLAYING if raw.transport is Transport.PLAYING else Phase.PAUSED
         self.show()
 
-    def _check(self, turn: int) -> None:
-        if turn != self.turn:
-            raise Superseded("something else was asked for while this was about to start")
-
-    async def _stream_of(self, track: Track, *, transcode: bool = False) -> Stream:
-        prepared, self._prepared = self._prepared, None
-        if prepared is not None:
-            fresh = time.monotonic() - prepared.at < FRESH
-            if prepared.track is track and fresh and not transcode:
-                return prepared.stream
-            self._close(prepared.stream)
-        streams = self.home.streams
-        if streams is None or track.media_id is None:
-            raise Unsupported("playing this needs a Plex server; add a plex section to the configuration")
-        address = self.home.device(self.key).address
-        return await streams.open(
-            track.media_id, guid=track.guid, player_address=address, transcode=transcode
-        )
-
     # -- beside --------------------------------------------------------------------------------------
 
     async def _settle_in(self, turn: int) -> None:
         """A track has begun: get the next one ready, and keep the player from playing what is old."""
-        try:
-            await self.prepare()
-        except SugartalkError as error:
-            _log.info("the next track is not ready", player=self.key, reason=str(error))
-        try:
-            device, raw = self.home.device(self.key), self.home.store.player(self.key)
-            if raw is not None and raw.repeat not in {None, Repeat.OFF}:
-                await device.set_repeat(Repeat.OFF)
-            if raw is not None and raw.shuffle:
-                await device.set_shuffle(False)
-        except SugartalkError as error:
-            _log.info("the player keeps its play mode", player=self.key, reason=str(error))
-        await self._tidy(turn)
+        await self._prepare()
+        await self.caretaker.calm()
+        await self.caretaker.tidy(lambda: turn == self.turn)
 
-    async def prepare(self) -> None:
-        """Open the stream of what follows, so that nobody has to wait for it."""
+    async def _prepare(self) -> None:
         index = self.order.following
-        track = None if index is None else self.order.track(index)
-        if track is None or (self._prepared is not None and self._prepared.track is track):
-            return
-        stream = await self._stream_of(track)
-        following = self.order.following
-        if following is not None and self.order.track(following) is track and self._prepared is None:
-            self._prepared = Prepared(track, stream, time.monotonic())
-        else:
-            self._close(stream)
+        await self.supply.prepare(None if index is None else self.order.track(index))
 
-    def prepare_again(self) -> None:
-        """Something else may follow now."""
+    def changed(self) -> None:
+        """The order is another one: something else may follow now."""
+        self.show()
+        self.home.changed()
         if self.phase is Phase.PLAYING:
-
-            async def prepare() -> None:
-                try:
-                    await self.prepare()
-                except SugartalkError as error:
-                    _log.info("the next track is not ready", player=self.key, reason=str(error))
-
-            self.home.beside.start(prepare(), f"queue of {self.key}")
-
-    def clear_device(self) -> asyncio.Task[None]:
-        """Empty the player's own queue."""
-
-        async def clear() -> None:
-            try:
-                await self.home.device(self.key).clear_queue()
-            except SugartalkError as error:
-                _log.info("the player's own queue was not emptied", player=self.key, reason=str(error))
-            self._cleared_at = time.monotonic()
-
-        self._clearing = self.home.beside.start(clear(), f"emptying the queue of {self.key}")
-        return self._clearing
-
-    @property
-    def _is_clearing(self) -> bool:
-        """Whether the player may just have taken our track out with the rest of its queue."""
-        if self._clearing is None or self.attempt is None:
-            return False
-        return not self._clearing.done() or self._cleared_at > (self.attempt.taken_at or 0.0)
+            self.home.beside.start(self._prepare(), f"queue of {self.key}")
 
     # -- ending --------------------------------------------------------------------------------------
 
@@ -492,7 +395,7 @@ class Runner:
         """Nothing plays; the queue is kept."""
         self.phase = Phase.STOPPED
         self._shown, self._by_hand, self._stopped_at = None, False, time.monotonic()
-        self._clock.run(self._progress, running=False)
+        self.clock.run(running=False)
         self.home.changed()
 
     def stopping(self, *, by_hand: bool) -> None:
@@ -508,8 +411,8 @@ class Runner:
         self.order = Order()
         self.returned = self.visible = False
         attempt, self.attempt = self.attempt, None
-        prepared, self._prepared = self._prepared, None
-        self._close(*self._old, *(one.stream for one in (attempt, prepared) if one is not None))
+        self.supply.close(*self._old, *(() if attempt is None else (attempt.stream,)))
+        self.supply.forget()
         self._old.clear()
         if reason is not None:
             self.home.report(self.key, "queue_lost", {"reason": reason})
@@ -519,45 +422,16 @@ class Runner:
 
     def tidy(self) -> None:
         """Take what is left of earlier playing out of the player's own queue, soon."""
-        self.home.beside.start(self._tidy(self.turn), f"queue of {self.key}")
-
-    async def _tidy(self, turn: int) -> None:
-        await asyncio.sleep(TIDY_AFTER)
-        try:
-            async with self.lock:
-                if turn == self.turn:
-                    await self.home.device(self.key).tidy_streams()
-        except SugartalkError as error:
-            _log.info("the player's own queue was not tidied", player=self.key, reason=str(error))
-
-    def _close(self, *streams: Stream) -> None:
-        if self.home.streams is not None:
-            for one in streams:
-                self.home.streams.close(one)
+        turn = self.turn
+        self.caretaker.tidy_soon(lambda: turn == self.turn)
 
     # -- what is known -------------------------------------------------------------------------------
 
-    @property
-    def position(self) -> float:
-        """Seconds into the present track."""
-        return self._clock.position(self._progress)
-
-    @property
-    def _progress(self) -> Progress | None:
+    def _told(self) -> Progress | None:
         try:
             return self.home.device(self.key).progress
         except HeosOffline:
             return None
-
-    @property
-    def _near_end(self) -> bool:
-        attempt = self.attempt
-        return attempt is not None and self._clock.near_end(self._progress, attempt.track.duration)
-
-    @property
-    def _stream_trouble(self) -> str | None:
-        streams, attempt = self.home.streams, self.attempt
-        return None if streams is None or attempt is None else streams.trouble(attempt.stream)
 
     @property
     def _trouble(self) -> str | None:
@@ -565,35 +439,16 @@ class Runner:
         attempt = self.attempt
         if attempt is not None and attempt.error and time.monotonic() - attempt.error_at < ERROR_HOLDS:
             return attempt.error
-        return self._stream_trouble
+        return None if attempt is None else self.supply.trouble(attempt.stream)
 
     def show(self) -> None:
         """Show what there is, and keep showing what played while the next one starts."""
-        self.home.store.put_own(self.key, self._own() if self.order and self.visible else None)
-
-    def _own(self) -> Own:
-        order, raw = self.order, self.home.store.player(self.key)
-        index = order.index
-        track, transport = self._shown, None
-        following = order.following
-        if self.announcement is not None and raw is not None:
-            track = raw.track
-        elif self.phase is Phase.STARTING and self._shown is not None:
-            index = order.place_of(self._shown)
-            following = order.index
-            if raw is not None and raw.transport is Transport.IDLE:
-                transport = Transport.PLAYING
-        next_one = None if following is None or self._shown is None else item(order.track(following))
-        own = Own(order.window(), index, order.repeat, order.shuffle, track, next_one)
-        if transport is None or self._heard is None:
-            return own
-        return replace(own, transport=transport, anchor=self._heard.anchor, progress=self._heard.progress)
-
-
-def _is_another(track: Track | None, before: Track | None) -> bool:
-    """Whether a player shows what was not there before, and what is not a URL that could be ours."""
-    if track is None or track.source == "url":
-        return False
-    return before is None or (track.title, track.artist, track.media_id, track.station) != (
-        before.title, before.artist, before.media_id, before.station
-    )  # fmt: skip
+        own, present = None, self.home.store.player(self.key)
+        if self.order and self.visible:
+            if self.announcement is not None:
+                own = showing.announcing(self.order, present)
+            elif self.phase is Phase.STARTING and self._shown is not None:
+                own = showing.starting(self.order, self._shown, self._heard, present)
+            else:
+                own = showing.playing(self.order, self._shown)
+        self.home.store.put_own(self.key, own)
