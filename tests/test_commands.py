@@ -197,7 +197,7 @@ async def test_get_takes_attributes_of_the_zone(house: House, watcher: Watcher) 
 
 @pytest.mark.parametrize(
     ("topic", "code"),
-    [("announce", "unsupported"), ("queue/save", "unsupported"), ("position/set", "unsupported"),
+    [("queue/save", "unsupported"), ("position/set", "unsupported"),
      ("setting/set", "unknown_action")],
 )  # fmt: skip
 async def test_what_this_version_cannot_do_is_said(

@@ -52,7 +52,7 @@ SHARED: Final = ROOT.parent / "shared/CONTRACT.md"
 # and so is one that is in both.
 LATER: Final = {
     # Plex: library, queue, artwork, announcements
-    "<zone>/artwork", "<zone>/queue/save", "<zone>/announce", "bridge/connection/plex",
+    "<zone>/artwork", "bridge/connection/plex",
     "bridge/request/plex/search", "bridge/request/plex/browse", "bridge/request/plex/item",
     "bridge/request/plex/playlists", "bridge/request/plex/playlist/create",
     "bridge/request/plex/playlist/add", "bridge/request/plex/playlist/remove",
