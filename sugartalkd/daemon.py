@@ -32,7 +32,7 @@ from sugartalkd.zone.inbox import Inbox
 from sugartalkd.zone.room_file import Rooms
 
 if TYPE_CHECKING:
-    from sugartalkd.bridge import HeosSystem
+    from sugartalkd.bridge import HeosSystem, PlexSystem
     from sugartalkd.config import Config, Loaded
     from sugartalkd.heos.session import HeosSession
     from sugartalkd.merge import ZoneState
@@ -107,6 +107,10 @@ class Daemon:
     @property
     def heos(self) -> HeosSystem | None:
         return None if self._heos is None else self._heos.requests
+
+    @property
+    def plex(self) -> PlexSystem | None:
+        return None
 
     # -- one run -------------------------------------------------------------------------------------
 

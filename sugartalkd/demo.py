@@ -177,7 +177,7 @@ class _Lines:
             return
         changed: dict[str, str] = {}
         for row in STATES:
-            if row.is_json or not row.has(new.zone):
+            if row.content_type(b"") is not None or not row.has(new.zone):
                 continue
             payload = row.render(new)
             if payload is not None and (old is None or row.render(old) != payload):
