@@ -66,6 +66,8 @@ class Started:
 
     url: str
     track: Track | None
+    until: float
+    """When it is not expected any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +149,10 @@ class Known:
     _mode_sent_at: float = 0.0
     progress: Progress | None = None
     """What it said last of its position."""
-    _starting: Started | None = None
-    """A URL that was just started and cannot be seen yet."""
-    _starting_until: float = 0.0
+    _starting: list[Started] = field(default_factory=list[Started])
+    """URLs that were just started and cannot be seen yet, in order."""
     _before: int | None = None
-    """The qid of the "Url Stream" that was there when it was started: that one is not it."""
+    """The qid of the "Url Stream" that was there before; each of them is one further."""
     _shown: Started | None = None
     """Which URL plays: all that the device shows of it is "Url Stream" and a qid."""
     _shown_qid: int | None = None
@@ -208,6 +209,9 @@ class Known:
             return
         before, identity = player.now_playing_media, self._identity(player)
         await self.ask(MEDIA_READING, heos)
+        if self._is_starting:
+            self.media_read()  # another place means another track now
+            return
         after = player.now_playing_media
         if player is not self.player or not _same_media(before, replace(after, queue_id=before.queue_id)):
             return
@@ -281,7 +285,10 @@ class Known:
         if media.song != URL_STREAM:
             self._shown = None
         elif self._is_starting and (self._before is None or media.queue_id != self._before):
-            self._shown, self._shown_qid, self._starting = self._starting, media.queue_id, None
+            steps = (media.queue_id or 0) - (self._before or 0) if self._before is not None else 1
+            number = max(0, min(steps, len(self._starting)) - 1)
+            self._shown, self._shown_qid = self._starting[number], media.queue_id
+            self._starting, self._before = self._starting[number + 1 :], media.queue_id
         elif media.queue_id != self._shown_qid and self._renumbering:
             before = replace(media, queue_id=self._shown_qid)
             self._timeline.renumbered(_identity(before), _identity(media))
@@ -305,16 +312,18 @@ class Known:
     def starting(self, url: str, track: Track | None) -> None:
         """A URL is being started that is to be shown as this."""
         media = None if self.player is None else self.player.now_playing_media
-        self._before = media.queue_id if media is not None and media.song == URL_STREAM else None
-        self._starting, self._starting_until = Started(url, track), time.monotonic() + START_LIMIT
+        if not self._is_starting:
+            self._before = media.queue_id if media is not None and media.song == URL_STREAM else None
+        self._starting.append(Started(url, track, time.monotonic() + START_LIMIT))
 
-    def started(self) -> None:
+    def started(self, url: str) -> None:
         """The device has taken it."""
-        self._starting_until = time.monotonic() + START_HOLDS
+        until = time.monotonic() + START_HOLDS
+        self._starting = [replace(one, until=until) if one.url == url else one for one in self._starting]
 
-    def not_started(self) -> None:
+    def not_started(self, url: str) -> None:
         """It was refused: what plays goes on, and is shown as before."""
-        self._starting = None
+        self._starting = [one for one in self._starting if one.url != url]
 
     def queue_cleared(self) -> None:
         """Qids begin anew."""
@@ -332,12 +341,13 @@ class Known:
             return False
         if media.media_id != url and (qid is None or media.queue_id != qid):
             return False
-        self._shown, self._shown_qid = Started(url, track), media.queue_id
+        self._shown, self._shown_qid = Started(url, track, 0.0), media.queue_id
         return True
 
     @property
     def _is_starting(self) -> bool:
-        return self._starting is not None and time.monotonic() < self._starting_until
+        self._starting = [one for one in self._starting if time.monotonic() < one.until]
+        return bool(self._starting)
 
     # -- what is shown -------------------------------------------------------------------------------
 

@@ -140,9 +140,9 @@ class PlayerControl:
             # The device may look at the URL before it answers, and nobody else should wait for that.
             await self._call_aside("play_stream", lambda heos, pid: heos.play_url(pid, url), to=leader)
         except SugartalkError:
-            known.not_started()
+            known.not_started(url)
             raise
-        known.started()
+        known.started(url)
 
     def adopt(self, url: str, track: Track, place: int | None) -> bool:
         """Whether it plays this URL, which had this place in its queue; it is shown as `track` then."""

@@ -94,7 +94,7 @@ class Order:
     # -- changes -------------------------------------------------------------------------------------
 
     def put(self, tracks: Iterable[Track], enqueue: Enqueue) -> int:
-        """Add tracks, mixed among themselves while the order is; the index of the first of them.
+        """Add tracks, at least one, mixed among themselves while the order is; the index of the first.
 
         `REPLACE` makes it the present one, and so does `NOW`.
         """
@@ -109,7 +109,7 @@ class Order:
             added = _mixed(added)
         self._tracks[place:place] = added
         if enqueue in {Enqueue.REPLACE, Enqueue.NOW}:
-            self._index = min(place, max(len(self._tracks) - 1, 0))
+            self._index = place
         return place
 
     def _plain_place(self, behind: int) -> int:
