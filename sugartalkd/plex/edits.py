@@ -1,4 +1,4 @@
-"""What a Plex server is told to change: playlists, ratings, its library; and what its own players are told."""
+"""What a Plex server is told: to change playlists, ratings, its library; and what a zone plays."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def music_sections(ask: Ask) -> tuple[Section, ...]:
 
 
 def choose(sections: Sequence[Section], wished: str | None) -> Section:
-    """The music library of this name, case ignored; without a wish `Music`, else the only one. Raises NoMatch."""
+    """The one of this name, case ignored; without a wish `Music`, else the only one. Raises NoMatch."""
     name = (wished or "Music").casefold()
     for one in sections:
         if one.title.casefold() == name:

@@ -1,4 +1,4 @@
-"""The Plex server as the rest of the daemon sees it; the only file that knows plexapi, to be imported late."""
+"""The Plex server as the rest of the daemon sees it; the only file that knows plexapi. Import it late."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 # pyright: reportMissingTypeStubs=false, reportMissingParameterType=false, reportPrivateUsage=false, reportPrivateImportUsage=false
@@ -9,7 +9,6 @@ import logging
 import os
 import re
 from typing import TYPE_CHECKING, Final, TypeVar
-from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element, ParseError
 
 for _name in [name for name in os.environ if name.startswith("PLEXAPI_")]:
@@ -25,7 +24,6 @@ from plexapi.exceptions import Unsupported as PlexUnsupported
 from plexapi.playqueue import PlayQueue
 from plexapi.server import PlexServer
 
-from sugartalkd.command import LibraryTask, SecretText
 from sugartalkd.errors import (
     BadPayload,
     NoMatch,
@@ -45,6 +43,7 @@ from sugartalkd.plex.threads import Threads
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from sugartalkd.command import LibraryTask, SecretText
     from sugartalkd.library import Entry
     from sugartalkd.model import Object
     from sugartalkd.plex.identity import Identity
@@ -352,7 +351,7 @@ _FAULTS: Final = (
     (
         requests.exceptions.SSLError,
         PlexOffline,
-        "no secure connection to {}: its certificate has another name than the address, or it speaks http only",
+        "no secure connection to {}: its certificate is for another name, or it speaks http only",
     ),
     (requests.ConnectTimeout, PlexOffline, "{} does not answer a connection attempt"),
     (requests.Timeout, TimedOut, "the Plex server at {} did not answer in time"),
@@ -364,11 +363,3 @@ _FAULTS: Final = (
     (ParseError, PlexOffline, "what {} answers is cut off, or is no XML"),
 )
 """The first that fits (plex.md 1.7)."""
-
-
-def origin(url: str) -> str:
-    """Scheme, host and port of a configured address; plexapi relies on the port being there."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    host = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{host}:{parts.port or (443 if parts.scheme == 'https' else 80)}"

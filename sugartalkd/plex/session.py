@@ -1,6 +1,6 @@
 """HTTP to a Plex server in the house, for threads: it ends in time, and the token goes nowhere else."""
 
-# pyright: reportUnknownMemberType=false
+# pyright: reportUnknownMemberType=false, reportPrivateUsage=false
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Session(requests.Session):
                 raise
             response = self._once(request, options)
         else:
-            if response.status_code in _PASSING and self._may_repeat(request):
+            if response.status_code in PASSING and self._may_repeat(request):
                 response = self._once(request, options)
         return response
 
