@@ -1,4 +1,4 @@
-"""The command line: run, demo, check, topics, capture, simulate, version."""
+"""The command line: run, demo, check, topics, capture, login, simulate, version."""
 
 from __future__ import annotations
 
@@ -94,6 +94,13 @@ def _parser() -> argparse.ArgumentParser:
         help="answer as the device did that `capture` wrote to this file",
     )
     simulate.set_defaults(command=_simulate)
+
+    login = commands.add_parser(
+        "login", help="sign in to Plex: a code to type at plex.tv, then the token is kept"
+    )
+    login.add_argument("service", choices=("plex",))
+    _config_option(login)
+    login.set_defaults(command=_login)
 
     version = commands.add_parser("version", help="print the version")
     version.set_defaults(command=_version)
@@ -303,6 +310,26 @@ def _simulate(arguments: argparse.Namespace) -> int:
         hint = hint if isinstance(error, PermissionError) else ""
         _complain(f"cannot listen on {arguments.host}:{port}: {why}{hint}")
         return EXIT_UNAVAILABLE
+
+
+def _login(arguments: argparse.Namespace) -> int:
+    from sugartalkd.plex.login import sign_in  # noqa: PLC0415
+
+    loaded = _load(arguments.config)
+    if loaded is None:
+        return EXIT_CONFIG
+    done = False
+
+    def say(text: str) -> None:
+        _print(text)
+        sys.stdout.flush()  # somebody waits for the code, whatever stands between
+
+    async def work() -> None:
+        nonlocal done
+        done = await sign_in(loaded.state_folder, say)
+
+    _until_interrupted(work())
+    return EXIT_OK if done else EXIT_FAILED
 
 
 def _until_interrupted(work: Coroutine[None, None, None]) -> int:

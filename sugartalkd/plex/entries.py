@@ -1,0 +1,116 @@
+"""What Plex says of one item, as XML or JSON, made into an entry of the library."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+from sugartalkd.library import Entry
+from sugartalkd.model import MediaKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from xml.etree.ElementTree import Element
+
+KINDS: Final = {kind.value: kind for kind in MediaKind}
+TYPE_NUMBERS: Final = {MediaKind.ARTIST: 8, MediaKind.ALBUM: 9, MediaKind.TRACK: 10}
+"""What Plex calls the kinds of things that a section holds; playlists stand beside the sections."""
+LEAN: Final = (
+    "excludeElements=Media,Mood,Style,Country,Similar,Guid,Image,UltraBlurColors,Collection,Field"
+    "&excludeFields=summary"
+)
+"""What an entry has no use for; a server that does not know this sends it all the same."""
+
+
+def from_json(item: Mapping[str, Any]) -> Entry | None:
+    """`None` for what is no music, and for what lacks a key or a title."""
+    genres = item.get("Genre")
+    return _entry(item, _tags(genres) if genres else ())
+
+
+def from_xml(element: Element) -> Entry | None:
+    """As `from_json`."""
+    tags = tuple(tag for one in element.iterfind("Genre") if (tag := one.get("tag"))) if len(element) else ()
+    return _entry(element.attrib, tags)
+
+
+def all_from_xml(root: Iterable[Element] | None) -> tuple[Entry, ...]:
+    """Those that can be used; an answer without a body has none."""
+    return tuple(entry for one in root if (entry := from_xml(one))) if root is not None else ()
+
+
+def _tags(genres: object) -> tuple[str, ...]:
+    if not isinstance(genres, list):
+        return ()
+    found: list[Any] = genres
+    return tuple(str(one["tag"]) for one in found if isinstance(one, dict) and one.get("tag"))
+
+
+def _entry(item: Mapping[str, Any], genres: tuple[str, ...]) -> Entry | None:
+    get = item.get
+    kind = KINDS.get(get("type") or "")
+    key = whole(get("ratingKey"))
+    title = get("title")
+    if kind is None or key is None or not isinstance(title, str) or not title:
+        return None
+    artist = album_artist = album = artist_key = album_key = None
+    year, disc, index = whole(get("year")), None, None
+    thumb = get("thumb")
+    if kind is MediaKind.TRACK:
+        album_artist = get("grandparentTitle")
+        artist = get("originalTitle") or album_artist
+        album = get("parentTitle")
+        artist_key, album_key = whole(get("grandparentRatingKey")), whole(get("parentRatingKey"))
+        year = year or whole(get("parentYear"))
+        disc, index = whole(get("parentIndex")), whole(get("index"))
+        thumb = thumb or get("parentThumb") or get("grandparentThumb")
+    elif kind is MediaKind.ALBUM:
+        artist = album_artist = get("parentTitle")
+        artist_key = whole(get("parentRatingKey"))
+        thumb = thumb or get("parentThumb")
+    elif kind is MediaKind.PLAYLIST:
+        thumb = get("composite") or thumb
+    return Entry(
+        kind=kind,
+        key=key,
+        guid=get("guid") or "",
+        title=title,
+        artist=artist,
+        album_artist=album_artist,
+        album=album,
+        artist_key=artist_key,
+        album_key=album_key,
+        year=year,
+        duration_ms=whole(get("duration")),
+        disc=disc,
+        index=index,
+        plays=whole(get("viewCount")) or 0,
+        popularity=whole(get("ratingCount")) or 0,
+        rating=real(get("userRating")),
+        genres=genres,
+        thumb=thumb,
+        added_at=whole(get("addedAt")),
+        updated_at=whole(get("updatedAt")),
+        leaf_count=whole(get("leafCount")),
+    )
+
+
+def whole(value: object) -> int | None:
+    """A number that came as one or as text; nothing for anything else."""
+    if value is None or value.__class__ is int:
+        return value  # pyright: ignore[reportReturnType]
+    try:
+        return int(value)  # pyright: ignore[reportArgumentType]
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def real(value: object) -> float | None:
+    """As `whole`."""
+    if value is None:
+        return None
+    try:
+        number = float(value)  # pyright: ignore[reportArgumentType]
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
