@@ -175,7 +175,8 @@ class Keeper:
                 cursor = int(await self._meta("cursor") or 0)
                 await self._delta(threads, source, lambda deltas: deltas.sweep(cursor))
             if heard.missed or moved or heard.playlists:
-                await self._delta(threads, source, Deltas.playlists)
+                known = await self._library.playlist_keys()
+                await self._delta(threads, source, lambda deltas: deltas.playlists(known))
             if heard.missed or moved:
                 await self._count(threads, source)
             self._clock = clock

@@ -167,16 +167,13 @@ class PlexLink:
         try:
             await server.connect(self._wished)
             await asyncio.to_thread(self._finder.accept, way, server.machine_id, server.section_uuid)
-        except PlexUnauthorized as error:
+        except BaseException as error:
             server.close()
-            if way.token is None:
+            if isinstance(error, PlexUnauthorized) and way.token is None:
                 raise PlexUnauthorized(
-                    f"{way.address} asks for a token and there is none: sign in with 'sugartalkd login plex', "
+                    f"{way.address} wants a token and there is none: sign in with 'sugartalkd login plex', "
                     "or set plex.token"
                 ) from None
-            raise error from None
-        except BaseException:
-            server.close()
             raise
         return server
 
