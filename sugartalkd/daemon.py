@@ -18,6 +18,9 @@ from sugartalkd.mqtt.publisher import Publisher
 from sugartalkd.mqtt.reception import Reception
 from sugartalkd.notify import Notify
 from sugartalkd.parts import Parts
+from sugartalkd.play_queue import file as queue_file
+from sugartalkd.play_queue.player import QueuedPlayer
+from sugartalkd.play_queue.queues import PlayQueues
 from sugartalkd.receivers import Receivers
 from sugartalkd.roster import Roster
 from sugartalkd.state import StateStore, now
@@ -29,11 +32,12 @@ from sugartalkd.zone.inbox import Inbox
 from sugartalkd.zone.room_file import Rooms
 
 if TYPE_CHECKING:
-    from sugartalkd.bridge import HeosSystem
+    from sugartalkd.bridge import HeosSystem, PlexSystem
     from sugartalkd.config import Config, Loaded
     from sugartalkd.heos.session import HeosSession
     from sugartalkd.merge import ZoneState
     from sugartalkd.model import FoundPlayer, Object, PlayerKey, Zone, ZoneId
+    from sugartalkd.play_queue.device import UrlPlayer
     from sugartalkd.state import ZoneReport
     from sugartalkd.zone.device import Player
 
@@ -69,6 +73,7 @@ class Daemon:
         self.store = StateStore()
         self._inboxes: dict[ZoneId, Inbox] = {}
         self.rooms = Rooms(loaded.state_folder / room_file.FILE, self.store)
+        self.queues = PlayQueues(self.store, self._url_player, loaded.state_folder / queue_file.FILE)
         self._desk = Desk(self)
         self._heos: HeosSession | None = None
         self._players: tuple[FoundPlayer, ...] = ()
@@ -103,6 +108,10 @@ class Daemon:
     def heos(self) -> HeosSystem | None:
         return None if self._heos is None else self._heos.requests
 
+    @property
+    def plex(self) -> PlexSystem | None:
+        return None
+
     # -- one run -------------------------------------------------------------------------------------
 
     async def run(self) -> End:
@@ -116,6 +125,7 @@ class Daemon:
                 self._parts.start("broker", lambda: self._broker.run(self._publisher.run))
                 self._parts.start("desk", self._desk.run)
                 self._parts.start("rooms", self.rooms.run)
+                self._parts.start("queues", self.queues.run)
                 self._parts.start("health", self._report_health)
                 self._parts.start("settle", self._settle)
                 self._parts.start("watchdog", self._feed_watchdog)
@@ -248,9 +258,7 @@ class Daemon:
                 self._parts.start(f"{_ZONE_TASK}{zone.id}", inbox.run)
 
     def _devices(self, zone: Zone) -> ZoneDevices:
-        player = None
-        if zone.player is not None and self._heos is not None:
-            player = self._heos.player(zone.player)
+        player = None if zone.player is None else self._player_of(zone.player)
         receiver = None
         if zone.receiver is not None:
             receiver = self._receivers.zone(zone.receiver, zone.receiver_zone)
@@ -258,6 +266,11 @@ class Daemon:
         return ZoneDevices(zone, self.store, room, player, receiver, self._player_of)
 
     def _player_of(self, key: PlayerKey) -> Player | None:
+        player = self._url_player(key)
+        return None if player is None else QueuedPlayer(player, self.queues)
+
+    def _url_player(self, key: PlayerKey) -> UrlPlayer | None:
+        """The player as its driver offers it."""
         return None if self._heos is None else self._heos.player(key)
 
     # -- configuration -------------------------------------------------------------------------------
@@ -326,4 +339,5 @@ class Daemon:
         """Zones are the publisher's business."""
 
     def zone_reported(self, zone: Zone, report: ZoneReport) -> None:
-        _log.warning("the player reports an error", zone=zone.id, error=report.text)
+        if (error := report.content.get("error")) is not None:
+            _log.warning("something could not be played", zone=zone.id, error=error)

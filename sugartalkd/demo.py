@@ -177,7 +177,7 @@ class _Lines:
             return
         changed: dict[str, str] = {}
         for row in STATES:
-            if row.is_json or not row.has(new.zone):
+            if row.content_type(b"") is not None or not row.has(new.zone):
                 continue
             payload = row.render(new)
             if payload is not None and (old is None or row.render(old) != payload):
@@ -186,7 +186,7 @@ class _Lines:
             _log.info("changed", zone=new.zone.id, **changed)
 
     def zone_reported(self, zone: Zone, report: ZoneReport) -> None:
-        _log.info(report.event_type, zone=zone.id, text=report.text)
+        _log.info(report.event_type, zone=zone.id, **report.content)
 
     def link_changed(self, link: LinkId, old: LinkState | None, new: LinkState | None) -> None:
         """The daemon logs its links itself."""

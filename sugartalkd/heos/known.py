@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
 MODE_HOLDS: Final = 1.0
 """Seconds for which a play mode just sent counts as the present one: its events may come later."""
+START_LIMIT: Final = 30.0
 START_HOLDS: Final = 10.0
-"""Seconds after a URL was started in which the next "Url Stream" is taken for it."""
+"""Seconds in which a device may take a URL, and then those in which it has to show it: the next new
+"Url Stream" is taken for it."""
 
 
 class Value(Enum):
@@ -56,6 +58,25 @@ class PlayMode:
 
     repeat: RepeatType
     shuffle: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A URL that was started, and what to show for it."""
+
+    url: str
+    track: Track | None
+    until: float
+    """When it is not expected any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a player said of its position, at a time of the monotonic clock; all in seconds."""
+
+    seconds: float
+    duration: float | None
+    at: float
 
 
 def _keep_media(player: HeosPlayer, media: Any) -> None:  # noqa: ANN401  # see Reading
@@ -115,6 +136,8 @@ class Known:
     """Its own queue, as it was read last."""
     queue_stale: bool = False
     """Whether it has changed since."""
+    queue_changes: int = 0
+    """How often it was said to have changed."""
     _doubted: set[Value] = field(default_factory=set[Value])
     """What has to be asked again, and stands meanwhile."""
     _timeline: Timeline = field(default_factory=Timeline)
@@ -124,12 +147,17 @@ class Known:
     """Seconds, as they were shown last."""
     _mode: PlayMode | None = None
     _mode_sent_at: float = 0.0
-    _starting: Track | None = None
-    """What to show for a URL that was just started and cannot be seen yet."""
-    _starting_until: float = 0.0
-    _shown: Track | None = None
-    """What is shown instead of "Url Stream"."""
+    progress: Progress | None = None
+    """What it said last of its position."""
+    _starting: list[Started] = field(default_factory=list[Started])
+    """URLs that were just started and cannot be seen yet, in order."""
+    _before: int | None = None
+    """The qid of the "Url Stream" that was there before; each of them is one further."""
+    _shown: Started | None = None
+    """Which URL plays: all that the device shows of it is "Url Stream" and a qid."""
     _shown_qid: int | None = None
+    _renumbering: bool = False
+    """Other items are being taken out of its queue: what plays has another qid soon."""
 
     def take(self, found: FoundPlayer, player: HeosPlayer) -> None:
         """The system lists it; another pyheos object is another connection or a changed pid."""
@@ -181,6 +209,9 @@ class Known:
             return
         before, identity = player.now_playing_media, self._identity(player)
         await self.ask(MEDIA_READING, heos)
+        if self._is_starting:
+            self.media_read()  # another place means another track now
+            return
         after = player.now_playing_media
         if player is not self.player or not _same_media(before, replace(after, queue_id=before.queue_id)):
             return
@@ -199,6 +230,8 @@ class Known:
             case const.EVENT_PLAYER_NOW_PLAYING_PROGRESS:
                 media.current_position = event.get_message_value_int(words.ATTR_CURRENT_POSITION)
                 media.duration = event.get_message_value_int(words.ATTR_DURATION)
+                duration = media.duration / 1000
+                self.progress = Progress(media.current_position / 1000, duration or None, mono)
                 moved = self._timeline.reported(media.current_position / 1000, mono, utc)
                 return moved or media.duration // 1000 != (self._duration or 0)
             case const.EVENT_PLAYER_STATE_CHANGED:
@@ -251,8 +284,15 @@ class Known:
         media = player.now_playing_media
         if media.song != URL_STREAM:
             self._shown = None
-        elif self._starting is not None and time.monotonic() < self._starting_until:
-            self._shown, self._shown_qid, self._starting = self._starting, media.queue_id, None
+        elif self._is_starting and (self._before is None or media.queue_id != self._before):
+            steps = (media.queue_id or 0) - (self._before or 0) if self._before is not None else 1
+            number = max(0, min(steps, len(self._starting)) - 1)
+            self._shown, self._shown_qid = self._starting[number], media.queue_id
+            self._starting, self._before = self._starting[number + 1 :], media.queue_id
+        elif media.queue_id != self._shown_qid and self._renumbering:
+            before = replace(media, queue_id=self._shown_qid)
+            self._timeline.renumbered(_identity(before), _identity(media))
+            self._shown_qid = media.queue_id
         elif media.queue_id != self._shown_qid:
             self._shown = None
         transport = self._transport(player)
@@ -269,13 +309,45 @@ class Known:
     def play_mode_sent(self, mode: PlayMode) -> None:
         self._mode, self._mode_sent_at = mode, time.monotonic()
 
-    def starting(self, track: Track | None) -> None:
+    def starting(self, url: str, track: Track | None) -> None:
         """A URL is being started that is to be shown as this."""
-        self._starting, self._starting_until = track, time.monotonic() + START_HOLDS
+        media = None if self.player is None else self.player.now_playing_media
+        if not self._is_starting:
+            self._before = media.queue_id if media is not None and media.song == URL_STREAM else None
+        self._starting.append(Started(url, track, time.monotonic() + START_LIMIT))
 
-    def not_started(self) -> None:
+    def started(self, url: str) -> None:
+        """The device has taken it."""
+        until = time.monotonic() + START_HOLDS
+        self._starting = [replace(one, until=until) if one.url == url else one for one in self._starting]
+
+    def not_started(self, url: str) -> None:
         """It was refused: what plays goes on, and is shown as before."""
-        self._starting = None
+        self._starting = [one for one in self._starting if one.url != url]
+
+    def queue_cleared(self) -> None:
+        """Qids begin anew."""
+        self._before = None
+
+    def renumbering(self, *, now: bool) -> None:
+        """Whether items other than the one that plays are being taken out of the queue."""
+        self._renumbering = now
+
+    def adopt(self, url: str, track: Track, qid: int | None) -> bool:
+        """Whether what plays may be this URL, started with this qid before we were: from now on it is."""
+        player = self.player
+        media = None if player is None else player.now_playing_media
+        if player is None or media is None or Value.MEDIA not in self.heard or media.song != URL_STREAM:
+            return False
+        if media.media_id != url and (qid is None or media.queue_id != qid):
+            return False
+        self._shown, self._shown_qid = Started(url, track, 0.0), media.queue_id
+        return True
+
+    @property
+    def _is_starting(self) -> bool:
+        self._starting = [one for one in self._starting if time.monotonic() < one.until]
+        return bool(self._starting)
 
     # -- what is shown -------------------------------------------------------------------------------
 
@@ -288,7 +360,7 @@ class Known:
         transport = self._transport(player)
         self._timeline.moved(transport, self._identity(player), time.monotonic(), datetime.now(UTC))
         self._duration = None if track is None else track.duration
-        index = self.queue_index
+        index, shown = self.queue_index, self._shown_by(player)
         return PlayerState(
             transport=transport,
             volume=float(player.volume) if Value.VOLUME in self.heard else None,
@@ -302,6 +374,7 @@ class Known:
             group_volume=self.group_volume,
             queue=self.queue,
             queue_index=index if index is None or self.queue is None or index < self.queue.length else None,
+            url=None if shown is None or self._is_starting else shown.url,
         )
 
     @property
@@ -319,13 +392,29 @@ class Known:
         track = translate.track(player.now_playing_media)
         if track is not None and track.source == "heos":
             return replace(track, media_id=of_playing(player.now_playing_media))
-        if track is None or self._shown is None or player.now_playing_media.song != URL_STREAM:
+        shown = self._shown_by(player)
+        if track is None or shown is None or shown.track is None:
             return track
-        return replace(self._shown, source="url", source_name=track.source_name, duration=track.duration)
+        ours = shown.track
+        return replace(
+            ours,
+            source=ours.source or "url",
+            source_name=ours.source_name or track.source_name,
+            duration=ours.duration or track.duration,
+        )
+
+    def _shown_by(self, player: HeosPlayer) -> Started | None:
+        """The URL that we started, while that is what the player has loaded."""
+        media = player.now_playing_media
+        ours = media.song == URL_STREAM and (self._renumbering or media.queue_id == self._shown_qid)
+        return self._shown if ours and Value.MEDIA in self.heard else None
 
     def _identity(self, player: HeosPlayer) -> object:
         """What makes a track another one."""
-        media = player.now_playing_media
-        if Value.MEDIA not in self.heard or (media.media_id is None and media.song is None):
-            return None
-        return (media.song, media.artist, media.album, media.station, media.media_id, media.queue_id)
+        return _identity(player.now_playing_media) if Value.MEDIA in self.heard else None
+
+
+def _identity(media: Any) -> object:  # noqa: ANN401
+    if media.media_id is None and media.song is None:
+        return None
+    return (media.song, media.artist, media.album, media.station, media.media_id, media.queue_id)
