@@ -92,7 +92,7 @@ def _entry(item: Mapping[str, Any], genres: tuple[str, ...]) -> Entry | None:
             thumb = get("composite") or thumb
     rating = get("userRating")
     return Entry(
-        kind, key, get("guid") or "", title, artist, album_artist, album, artist_key, album_key, year, duration,
+        kind, key, get("guid"), title, artist, album_artist, album, artist_key, album_key, year, duration,
         disc, index, plays or 0, popularity or 0, None if rating is None else real(rating), genres, thumb, added,
         updated, leaves,
     )  # fmt: skip
