@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
+from xml.etree.ElementTree import Element
 
 from sugartalkd.library import Changes
 from sugartalkd.model import MediaKind
@@ -43,6 +44,11 @@ class Source:
 
     def __repr__(self) -> str:
         return f"Source({self.origin!r}, section {self.section!r})"
+
+
+def joined(keys: Iterable[int]) -> str:
+    """Keys as the index keeps them."""
+    return " ".join(map(str, sorted(keys)))
 
 
 class TooMany(Exception):
@@ -100,15 +106,17 @@ class Deltas:
         for page in self._pages(pages.PLAYLISTS):
             found += page.entries
         self._changes.put(found)
-        if gone := set(known) - {one.key for one in found}:
+        keys = {one.key for one in found}
+        if gone := set(known) - keys:
             self._changes.remove(gone)
+        self._changes.meta("playlists", joined(keys))
 
     def clock(self) -> str:
         """What changes when the content of the section does."""
         container = content(self._http.get("/library/sections"))
         sections = container.get("Directory", []) if isinstance(container, dict) else container
         for one in sections or ():
-            if str(one.get("key")) == self._source.section:
+            if isinstance(one, dict | Element) and str(one.get("key")) == self._source.section:
                 return str(one.get("contentChangedAt", ""))
         return ""
 

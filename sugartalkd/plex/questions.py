@@ -122,6 +122,12 @@ def hub_search(ask: Ask, phrase: str, limit: int, section: str) -> tuple[Entry, 
     return tuple(found.values())
 
 
+def by_guid(ask: Ask, guid: str, section: str) -> tuple[Entry, ...]:
+    """The tracks that are this recording now."""
+    asked = urlencode({"type": raw.TYPE_NUMBERS[MediaKind.TRACK], "guid": guid})
+    return raw.all_from_xml(ask.get(f"/library/sections/{section}/all?{asked}&{raw.LEAN}"))
+
+
 def playlists(ask: Ask) -> tuple[Entry, ...]:
     return tuple(pages(ask, "/playlists?playlistType=audio", raw.all_from_xml))
 
