@@ -83,8 +83,8 @@ def _entry(item: Mapping[str, Any], genres: tuple[str, ...]) -> Entry | None:
     rating = get("userRating")
     return Entry(
         kind, key, get("guid"), title, artist, album_artist, album, artist_key, album_key, year, length, disc,
-        index, plays or 0, heard or 0, None if rating is None else real(rating), genres, thumb, added, changed,
-        leaves,
+        index, plays or 0, heard or 0, None if rating is None else real(rating), genres, thumb, added,
+        changed, leaves,
     )  # fmt: skip
 
 
