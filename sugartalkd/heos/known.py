@@ -14,7 +14,8 @@ from pyheos import command as words
 
 from sugartalkd.heos import translate
 from sugartalkd.heos.media import of_playing
-from sugartalkd.heos.translate import URL_STREAM, Timeline
+from sugartalkd.heos.translate import Timeline
+from sugartalkd.heos.urls import Urls
 from sugartalkd.model import PlayerState
 
 if TYPE_CHECKING:
@@ -22,14 +23,11 @@ if TYPE_CHECKING:
 
     from pyheos.message import HeosMessage
 
+    from sugartalkd.heos.urls import Started
     from sugartalkd.model import FoundPlayer, PlayerGroup, Queue, Track
 
 MODE_HOLDS: Final = 1.0
 """Seconds for which a play mode just sent counts as the present one: its events may come later."""
-START_LIMIT: Final = 30.0
-START_HOLDS: Final = 10.0
-"""Seconds in which a device may take a URL, and then those in which it has to show it: the next new
-"Url Stream" is taken for it."""
 
 
 class Value(Enum):
@@ -58,16 +56,6 @@ class PlayMode:
 
     repeat: RepeatType
     shuffle: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """A URL that was started, and what to show for it."""
-
-    url: str
-    track: Track | None
-    until: float
-    """When it is not expected any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,15 +137,8 @@ class Known:
     _mode_sent_at: float = 0.0
     progress: Progress | None = None
     """What it said last of its position."""
-    _starting: list[Started] = field(default_factory=list[Started])
-    """URLs that were just started and cannot be seen yet, in order."""
-    _before: int | None = None
-    """The qid of the "Url Stream" that was there before; each of them is one further."""
-    _shown: Started | None = None
-    """Which URL plays: all that the device shows of it is "Url Stream" and a qid."""
-    _shown_qid: int | None = None
-    _renumbering: bool = False
-    """Other items are being taken out of its queue: what plays has another qid soon."""
+    urls: Urls = field(default_factory=Urls)
+    """What we started on it."""
 
     def take(self, found: FoundPlayer, player: HeosPlayer) -> None:
         """The system lists it; another pyheos object is another connection or a changed pid."""
@@ -209,15 +190,14 @@ class Known:
             return
         before, identity = player.now_playing_media, self._identity(player)
         await self.ask(MEDIA_READING, heos)
-        if self._is_starting:
+        if self.urls.starting:
             self.media_read()  # another place means another track now
             return
         after = player.now_playing_media
         if player is not self.player or not _same_media(before, replace(after, queue_id=before.queue_id)):
             return
         after.current_position, after.duration = before.current_position, before.duration
-        if self._shown_qid == before.queue_id:
-            self._shown_qid = after.queue_id
+        self.urls.renumbered(before.queue_id, after.queue_id)
         self._timeline.renumbered(identity, self._identity(player))
 
     def hear(self, player: HeosPlayer, event: HeosMessage) -> bool:
@@ -282,19 +262,8 @@ class Known:
         if player is None:
             return
         media = player.now_playing_media
-        if media.song != URL_STREAM:
-            self._shown = None
-        elif self._is_starting and (self._before is None or media.queue_id != self._before):
-            steps = (media.queue_id or 0) - (self._before or 0) if self._before is not None else 1
-            number = max(0, min(steps, len(self._starting)) - 1)
-            self._shown, self._shown_qid = self._starting[number], media.queue_id
-            self._starting, self._before = self._starting[number + 1 :], media.queue_id
-        elif media.queue_id != self._shown_qid and self._renumbering:
-            before = replace(media, queue_id=self._shown_qid)
-            self._timeline.renumbered(_identity(before), _identity(media))
-            self._shown_qid = media.queue_id
-        elif media.queue_id != self._shown_qid:
-            self._shown = None
+        if (qid := self.urls.read(media)) is not None:
+            self._timeline.renumbered(_identity(replace(media, queue_id=qid)), _identity(media))
         transport = self._transport(player)
         self._timeline.started(transport, self._identity(player), time.monotonic(), datetime.now(UTC))
 
@@ -311,43 +280,13 @@ class Known:
 
     def starting(self, url: str, track: Track | None) -> None:
         """A URL is being started that is to be shown as this."""
-        media = None if self.player is None else self.player.now_playing_media
-        if not self._is_starting:
-            self._before = media.queue_id if media is not None and media.song == URL_STREAM else None
-        self._starting.append(Started(url, track, time.monotonic() + START_LIMIT))
-
-    def started(self, url: str) -> None:
-        """The device has taken it."""
-        until = time.monotonic() + START_HOLDS
-        self._starting = [replace(one, until=until) if one.url == url else one for one in self._starting]
-
-    def not_started(self, url: str) -> None:
-        """It was refused: what plays goes on, and is shown as before."""
-        self._starting = [one for one in self._starting if one.url != url]
-
-    def queue_cleared(self) -> None:
-        """Qids begin anew."""
-        self._before = None
-
-    def renumbering(self, *, now: bool) -> None:
-        """Whether items other than the one that plays are being taken out of the queue."""
-        self._renumbering = now
+        self.urls.start(url, track, None if self.player is None else self.player.now_playing_media)
 
     def adopt(self, url: str, track: Track, qid: int | None) -> bool:
         """Whether what plays may be this URL, started with this qid before we were: from now on it is."""
-        player = self.player
-        media = None if player is None else player.now_playing_media
-        if player is None or media is None or Value.MEDIA not in self.heard or media.song != URL_STREAM:
+        if self.player is None or Value.MEDIA not in self.heard:
             return False
-        if media.media_id != url and (qid is None or media.queue_id != qid):
-            return False
-        self._shown, self._shown_qid = Started(url, track, 0.0), media.queue_id
-        return True
-
-    @property
-    def _is_starting(self) -> bool:
-        self._starting = [one for one in self._starting if time.monotonic() < one.until]
-        return bool(self._starting)
+        return self.urls.adopt(url, track, qid, self.player.now_playing_media)
 
     # -- what is shown -------------------------------------------------------------------------------
 
@@ -360,7 +299,7 @@ class Known:
         transport = self._transport(player)
         self._timeline.moved(transport, self._identity(player), time.monotonic(), datetime.now(UTC))
         self._duration = None if track is None else track.duration
-        index, shown = self.queue_index, self._shown_by(player)
+        index, shown = self.queue_index, self._url(player)
         return PlayerState(
             transport=transport,
             volume=float(player.volume) if Value.VOLUME in self.heard else None,
@@ -374,7 +313,7 @@ class Known:
             group_volume=self.group_volume,
             queue=self.queue,
             queue_index=index if index is None or self.queue is None or index < self.queue.length else None,
-            url=None if shown is None or self._is_starting else shown.url,
+            url=None if shown is None or self.urls.starting else shown.url,
         )
 
     @property
@@ -392,7 +331,7 @@ class Known:
         track = translate.track(player.now_playing_media)
         if track is not None and track.source == "heos":
             return replace(track, media_id=of_playing(player.now_playing_media))
-        shown = self._shown_by(player)
+        shown = self._url(player)
         if track is None or shown is None or shown.track is None:
             return track
         ours = shown.track
@@ -403,11 +342,9 @@ class Known:
             duration=ours.duration or track.duration,
         )
 
-    def _shown_by(self, player: HeosPlayer) -> Started | None:
+    def _url(self, player: HeosPlayer) -> Started | None:
         """The URL that we started, while that is what the player has loaded."""
-        media = player.now_playing_media
-        ours = media.song == URL_STREAM and (self._renumbering or media.queue_id == self._shown_qid)
-        return self._shown if ours and Value.MEDIA in self.heard else None
+        return self.urls.of(player.now_playing_media) if Value.MEDIA in self.heard else None
 
     def _identity(self, player: HeosPlayer) -> object:
         """What makes a track another one."""

@@ -140,9 +140,9 @@ class PlayerControl:
             # The device may look at the URL before it answers, and nobody else should wait for that.
             await self._call_aside("play_stream", lambda heos, pid: heos.play_url(pid, url), to=leader)
         except SugartalkError:
-            known.not_started(url)
+            known.urls.refused(url)
             raise
-        known.started(url)
+        known.urls.started(url)
 
     def adopt(self, url: str, track: Track, place: int | None) -> bool:
         """Whether it plays this URL, which had this place in its queue; it is shown as `track` then."""
@@ -230,7 +230,7 @@ class PlayerControl:
             lambda heos, pid: heos.player_clear_queue(pid),
             done=const.ERROR_DATA_NOT_AVAILABLE,
         )
-        self._present(self.leader)[0].queue_cleared()
+        self._present(self.leader)[0].urls.cleared()
 
     async def jump_in_queue(self, index: int) -> None:
         """Play this item, from 0. Raises OutOfRange, as the others do."""

@@ -48,7 +48,7 @@ async def tidy(system: System, known: Known, pid: int) -> None:
             if not stale:
                 return
             if changes == known.queue_changes:
-                known.renumbering(now=True)
+                known.urls.renumbering = True
                 await heos.player_remove_from_queue(pid, stale)
                 await known.recount(heos)
                 return
@@ -62,7 +62,7 @@ async def tidy(system: System, known: Known, pid: int) -> None:
     except (NoReply, Unreachable, Moved) as error:
         raise HeosOffline(f"{known.found.name} did not tidy its queue: {error}") from None
     finally:
-        known.renumbering(now=False)
+        known.urls.renumbering = False
         connection.close()
 
 

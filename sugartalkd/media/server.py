@@ -7,12 +7,14 @@ import errno
 import re
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from aiohttp import ClientError, web
 
+from sugartalkd.aside import Aside
 from sugartalkd.errors import Internal, SugartalkError
 from sugartalkd.log import get_logger
 from sugartalkd.media import addresses
@@ -61,12 +63,14 @@ class MediaServer:
         self._sites: dict[str, web.TCPSite] = {}
         self._runner: web.ServerRunner | None = None
         self._starting = asyncio.Lock()
+        self._beside = Aside()
 
     async def run(self) -> None:
         """Wait for the end, and close everything then."""
         try:
             await asyncio.get_running_loop().create_future()
         finally:
+            await self._beside.end()
             if self._runner is not None:
                 await self._runner.cleanup()
             self._runner = None
@@ -89,7 +93,7 @@ class MediaServer:
         url = f"http://{addresses.in_url(host, self._port)}/a/{name}.{source.extension}"
         return Stream(url, media_id, source.transcoded, guid)
 
-    async def adopt(self, stream: Stream) -> None:
+    def adopt(self, stream: Stream) -> None:
         """A player may still fetch this, which was opened before the daemon was started again."""
         parts = urlsplit(stream.url)
         found = _AUDIO.fullmatch(parts.path)
@@ -97,7 +101,12 @@ class MediaServer:
             return
         expires = time.monotonic() + LIFETIME
         self._entries[found[1]] = _Entry(stream.media_id, stream.guid, stream.transcoded, expires)
-        await self._listen(parts.hostname if self._advertise == "auto" else addresses.towards(None))
+        local = parts.hostname if self._advertise == "auto" else addresses.towards(None)
+        self._beside.start(self._listen_again(local), "listening for players again")
+
+    async def _listen_again(self, local: str) -> None:
+        with suppress(Internal):  # logged, and tried again when something is played
+            await self._listen(local)
 
     def close(self, stream: Stream) -> None:
         """Nobody needs it any more; what is under way is finished."""

@@ -108,11 +108,11 @@ class PlayQueue:
                 index = runner.order.neighbour(1) or 0
             await self._switch(index)
             return
-        async with runner.lock:
+        async with runner.attempts.lock:
             await self._device.play()
 
     async def pause(self) -> None:
-        async with self.runner.lock:
+        async with self.runner.attempts.lock:
             await self._device.pause()
 
     async def stop(self) -> None:
@@ -121,7 +121,7 @@ class PlayQueue:
         self.overtake()
         runner.stopping(by_hand=True)
         try:
-            async with runner.lock:
+            async with runner.attempts.lock:
                 await self._device.stop()
         except BaseException:
             runner.stopping(by_hand=False)
@@ -223,7 +223,7 @@ class PlayQueue:
         announcement = runner.announcement = Announcement(url)
         interruption = self._interruption = QueueInterruption(self, before, runner.turn)
         try:
-            async with runner.lock:
+            async with runner.attempts.lock:
                 await device.play_url(url, None)
             async with asyncio.timeout(START_LIMIT):
                 await announcement.began.wait()
@@ -250,7 +250,7 @@ class PlayQueue:
             async with asyncio.timeout(seconds):
                 await announcement.over.wait()
         except TimeoutError:
-            async with self.runner.lock:
+            async with self.runner.attempts.lock:
                 if self.runner.announcement is announcement:
                     await device.stop()
 

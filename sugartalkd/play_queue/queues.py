@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 from sugartalkd.aside import Aside
 from sugartalkd.errors import HeosOffline
 from sugartalkd.play_queue import file
+from sugartalkd.play_queue.attempt import Attempt
 from sugartalkd.play_queue.file import Kept
 from sugartalkd.play_queue.queue import PlayQueue
-from sugartalkd.play_queue.runner import Attempt
 from sugartalkd.state import ZoneReport
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ class PlayQueues:
         runner.order, runner.returned = kept.order(), True
         if kept.stream is not None and kept.started is not None:
             track = runner.order.track(kept.started)
-            runner.attempt = Attempt(track, kept.stream, runner.turn, place=kept.place)
+            runner.attempts.latest = Attempt(track, kept.stream, runner.turn, place=kept.place)
 
 
 def _leader(state: ZoneState) -> PlayerKey | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
@@ -18,14 +17,15 @@ from sugartalkd.errors import (
 from sugartalkd.log import get_logger
 from sugartalkd.model import Transport
 from sugartalkd.play_queue import showing
+from sugartalkd.play_queue.attempt import ERROR_HOLDS, Attempts
 from sugartalkd.play_queue.caretaker import Caretaker
 from sugartalkd.play_queue.clock import Clock
 from sugartalkd.play_queue.order import Order
-from sugartalkd.play_queue.supply import Supply
 
 if TYPE_CHECKING:
-    from sugartalkd.model import PlayerKey, PlayerState, Stream, Track
+    from sugartalkd.model import PlayerKey, PlayerState, Track
     from sugartalkd.play_queue.announce import Announcement
+    from sugartalkd.play_queue.attempt import Attempt
     from sugartalkd.play_queue.device import Progress
     from sugartalkd.play_queue.home import Home
 
@@ -37,8 +37,6 @@ OVERDUE: Final = 3.0
 """Seconds after which a track whose end nobody told is over."""
 SETTLED: Final = 10.0
 """Seconds after which a track plays well: what fails then is not the kind of file."""
-ERROR_HOLDS: Final = 3.0
-"""Seconds between a player's complaint and its stop that make the one the cause of the other."""
 OFFLINE_PAUSE: Final = 3.0
 TROUBLE_PAUSE: Final = 1.0
 """Seconds before a track is tried again whose content did not come."""
@@ -66,23 +64,6 @@ class Phase(Enum):
     """The last one has been played."""
 
 
-@dataclass(slots=True)
-class Attempt:
-    """One start of a track."""
-
-    track: Track
-    stream: Stream
-    turn: int
-    before: Track | None = None
-    """What the player showed until then."""
-    taken_at: float | None = None
-    """When it took the URL."""
-    place: int | None = None
-    """Which item of its own queue it became."""
-    error: str | None = None
-    error_at: float = 0.0
-
-
 class Runner:
     """The order of one player's queue, and how it is played. Nothing here waits for people's commands."""
 
@@ -95,11 +76,8 @@ class Runner:
         """Whether people see this queue, and not the player's own."""
         self.turn = 0
         """Counts what was wanted of the player: what began for an earlier wish gives way."""
-        self.lock = asyncio.Lock()
-        """Held while the player is told something."""
-        self.supply = Supply(key, home)
-        self.caretaker = Caretaker(key, home, self.lock)
-        self.attempt: Attempt | None = None
+        self.attempts = Attempts(key, home)
+        self.caretaker = Caretaker(key, home, self.attempts.lock)
         self.returned = False
         """It was kept from an earlier run, and the player has not been heard since."""
         self.announcement: Announcement | None = None
@@ -112,8 +90,8 @@ class Runner:
         """The player was told to stop."""
         self._retried = False
         self._failures = 0
-        self._stopped_at = 0.0
-        self._old: list[Stream] = []
+        self._stopped_at = float("-inf")
+        """When it stopped, and nobody knows why."""
 
     # -- what the player says ------------------------------------------------------------------------
 
@@ -122,16 +100,15 @@ class Runner:
         if self.announcement is not None:
             self.announcement.heard(state)
         elif self.order and state is not None and state.transport is not None:
-            self._follow(state, state.transport)
+            if state.group is not None and state.group.leader != self.key:
+                self.drop("the player follows another one now")
+            elif self.returned:
+                self._meet(state, state.transport)
+            else:
+                self._follow(state, state.transport)
         self.show()
 
     def _follow(self, state: PlayerState, transport: Transport) -> None:
-        if state.group is not None and state.group.leader != self.key:
-            self.drop("the player follows another one now")
-            return
-        if self.returned:
-            self._meet(state, transport)
-            return
         attempt = self.attempt
         ours = attempt is not None and state.url == attempt.stream.url
         foreign = transport is Transport.PLAYING and not ours and state.track is not None
@@ -191,8 +168,7 @@ class Runner:
         self.phase = Phase.PLAYING if transport is Transport.PLAYING else Phase.PAUSED
         self.clock.start(attempt.track.duration, running=transport is Transport.PLAYING)
         self._by_hand, self.visible = False, True
-        self.supply.close(*self._old)
-        self._old.clear()
+        self.attempts.seen()
         self.home.changed()
         self.home.beside.start(self._settle_in(self.turn), f"queue of {self.key}")
 
@@ -202,18 +178,18 @@ class Runner:
         if self._by_hand or attempt is None:
             self.rest()
         elif self.clock.near_end:
-            late = self.clock.overdue(LATE)
-            self.rest() if late else self._advance()
+            self.rest() if self.clock.overdue(LATE) else self._advance()
         elif self.caretaker.may_have_taken(attempt.taken_at or 0.0):
             self._begin(self.order.index or 0)  # it took our track out as well
-        elif (reason := self._trouble) is not None:
+        elif (reason := self.attempts.trouble) is not None:
             self._failed(reason)
         else:
             self.rest()
+            self._stopped_at = time.monotonic()
 
     def reported(self, error: str) -> None:
         """The player complains of what it was given."""
-        attempt, present = self.attempt, time.monotonic()
+        attempt = self.attempt
         if self.announcement is not None:
             self.announcement.failed(error)
         elif attempt is None or not self.order:
@@ -221,10 +197,10 @@ class Runner:
         elif self.phase is Phase.STARTING:
             if attempt.turn == self.turn:
                 self._failed(error)
-        elif self.phase is Phase.STOPPED and present - self._stopped_at < ERROR_HOLDS:
-            self._failed(error)
+        elif time.monotonic() - self._stopped_at < ERROR_HOLDS:
+            self._failed(error)  # so nobody's hand had stopped it
         else:
-            attempt.error, attempt.error_at = error, present
+            self.attempts.complained(error)
         self.show()
 
     def tick(self) -> None:
@@ -234,12 +210,12 @@ class Runner:
             return
         if self.phase is Phase.STARTING and attempt.turn == self.turn:
             if attempt.taken_at is not None and present - attempt.taken_at > START_LIMIT:
-                self._failed(self._trouble or f"the player did not start it within {START_LIMIT:g} s")
+                self._failed(self.attempts.trouble or f"the player did not start it within {START_LIMIT:g} s")
         elif self.phase is Phase.PLAYING:
             if self.clock.position > SETTLED:
                 self._failures = 0
-            if attempt.error is not None and present - attempt.error_at > ERROR_HOLDS:
-                self._failed(attempt.error)
+            if (complaint := self.attempts.overdue_complaint) is not None:
+                self._failed(complaint)
             elif self.clock.overdue(OVERDUE):
                 _log.info("nobody told the end of a track; going on", player=self.key)
                 self._advance()
@@ -264,11 +240,10 @@ class Runner:
     def _failed(self, reason: str, *, away: bool = False) -> None:
         """Try it once more, then go on with the next; where that can only fail as well, stop."""
         attempt = self.attempt
-        trouble = None if attempt is None else self.supply.trouble(attempt.stream)
         if not self._retried:
             self._retried = True
             begun = self.phase is not Phase.STARTING and self.clock.position > SETTLED
-            refused = trouble is None and not away and not begun
+            refused = not self.attempts.cut_off and not away and not begun
             again = refused and attempt is not None and not attempt.stream.transcoded
             pause = OFFLINE_PAUSE if away else 0.0 if refused else TROUBLE_PAUSE
             self._begin(self.order.index or 0, transcode=again, pause=pause)
@@ -318,7 +293,7 @@ class Runner:
         """This is to be the present track; whatever else was about to start is not any more. The new turn."""
         self.order.go_to(index)
         self.returned = False
-        self.phase = Phase.STARTING
+        self.phase, self._stopped_at = Phase.STARTING, float("-inf")
         self.turn += 1
         self.show()
         return self.turn
@@ -326,29 +301,8 @@ class Runner:
     async def start(self, turn: int, *, transcode: bool = False) -> None:
         """Give the present track to the player. Raises Superseded, and what library and player raise."""
         track = self.order.current
-        if track is None:
-            return
-        stream = await self.supply.take(track, transcode=transcode)
-        try:
-            async with self.lock:
-                if turn != self.turn:
-                    raise Superseded("something else was asked for while this was about to start")
-                await self._tell(Attempt(track, stream, turn))
-        except BaseException:
-            self.supply.close(stream)
-            raise
-
-    async def _tell(self, attempt: Attempt) -> None:
-        before, raw = self.attempt, self.home.store.player(self.key)
-        attempt.before = None if raw is None else raw.track
-        self.attempt = attempt
-        try:
-            await self.home.device(self.key).play_url(attempt.stream.url, attempt.track)
-        except BaseException:
-            self.attempt = before
-            raise
-        attempt.taken_at = time.monotonic()
-        self._old += [] if before is None else [before.stream]
+        if track is not None:
+            await self.attempts.begin(track, turn, transcode=transcode, wanted=lambda: turn == self.turn)
 
     async def start_by_command(self, turn: int) -> None:
         """As `start`, now that somebody wishes it; if it fails, what played goes on."""
@@ -380,7 +334,7 @@ class Runner:
 
     async def _prepare(self) -> None:
         index = self.order.following
-        await self.supply.prepare(None if index is None else self.order.track(index))
+        await self.attempts.supply.prepare(None if index is None else self.order.track(index))
 
     def changed(self) -> None:
         """The order is another one: something else may follow now."""
@@ -394,7 +348,7 @@ class Runner:
     def rest(self) -> None:
         """Nothing plays; the queue is kept."""
         self.phase = Phase.STOPPED
-        self._shown, self._by_hand, self._stopped_at = None, False, time.monotonic()
+        self._shown, self._by_hand, self._stopped_at = None, False, float("-inf")
         self.clock.run(running=False)
         self.home.changed()
 
@@ -410,13 +364,11 @@ class Runner:
         self.turn += 1
         self.order = Order()
         self.returned = self.visible = False
-        attempt, self.attempt = self.attempt, None
-        self.supply.close(*self._old, *(() if attempt is None else (attempt.stream,)))
-        self.supply.forget()
-        self._old.clear()
+        started = self.attempt is not None
+        self.attempts.forget()
         if reason is not None:
             self.home.report(self.key, "queue_lost", {"reason": reason})
-        if attempt is not None:
+        if started:
             self.tidy()
         self.show()
 
@@ -427,19 +379,16 @@ class Runner:
 
     # -- what is known -------------------------------------------------------------------------------
 
+    @property
+    def attempt(self) -> Attempt | None:
+        """The last start."""
+        return self.attempts.latest
+
     def _told(self) -> Progress | None:
         try:
             return self.home.device(self.key).progress
         except HeosOffline:
             return None
-
-    @property
-    def _trouble(self) -> str | None:
-        """Why what was started last may have stopped."""
-        attempt = self.attempt
-        if attempt is not None and attempt.error and time.monotonic() - attempt.error_at < ERROR_HOLDS:
-            return attempt.error
-        return None if attempt is None else self.supply.trouble(attempt.stream)
 
     def show(self) -> None:
         """Show what there is, and keep showing what played while the next one starts."""

@@ -55,6 +55,7 @@ T = TypeVar("T")
 READ_LIMIT: Final = 8.0
 """Seconds for what somebody waits for."""
 WRITE_LIMIT: Final = 20.0
+MOST_TRACKS: Final = 5000
 REPORT_LIMIT: Final = 5.0
 _LATER: Final = 500
 _BUSY: Final = 429
@@ -169,6 +170,11 @@ class Server:
     async def playlist_items(self, key: int) -> tuple[Entry, ...]:
         """Its tracks as they are now: smart playlists change without notice."""
         return await self._read("reading a playlist", lambda ask: questions.playlist_items(ask, key))
+
+    async def tracks_below(self, key: int) -> tuple[Entry, ...]:
+        """The tracks of an album or an artist, disc by disc."""
+        found = await self._read("reading tracks", lambda ask: questions.tracks_below(ask, key, MOST_TRACKS))
+        return tuple(sorted(found, key=lambda one: (one.album_key or 0, one.disc or 1, one.index or 0)))
 
     async def radio(self, kind: MediaKind, key: int, limit: int = 100) -> tuple[Entry, ...]:
         """Tracks like it: its station's, else those that sound like it. Raises Unsupported."""

@@ -14,7 +14,7 @@ from sugartalkd.media.source import Source
 from sugartalkd.plex import formats
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
     from aiohttp import ClientResponse
 
@@ -46,16 +46,14 @@ class Link(Protocol):
         """Raises PlexOffline or PlexUnauthorized."""
         ...
 
-    async def key_of(self, guid: str) -> int | None:
-        """The key that the recording has now."""
-        ...
-
 
 class PlexAudio:
     """The media server's origin. `end` closes its connections."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, key_of: Callable[[str], Awaitable[int | None]]) -> None:
+        """`key_of` has the key that a recording has now, by its guid."""
         self._link = link
+        self._key_of = key_of
         self._session: ClientSession | None = None
 
     async def end(self) -> None:
@@ -70,7 +68,7 @@ class PlexAudio:
         try:
             part = await server.part(key)
         except NoMatch:
-            renewed = None if guid is None else await self._link.key_of(guid)
+            renewed = None if guid is None else await self._key_of(guid)
             if renewed is None or renewed == key:
                 raise
             key, part = renewed, await server.part(renewed)
