@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
-from xml.etree.ElementTree import Element
 
 from sugartalkd.library import Changes
 from sugartalkd.model import MediaKind
 from sugartalkd.plex import pages
-from sugartalkd.plex.entries import LEAN
+from sugartalkd.plex.entries import LEAN, objects
 from sugartalkd.plex.http import Http, content
 
 if TYPE_CHECKING:
@@ -114,9 +113,12 @@ class Deltas:
     def clock(self) -> str:
         """What changes when the content of the section does."""
         container = content(self._http.get("/library/sections"))
-        sections = container.get("Directory", []) if isinstance(container, dict) else container
-        for one in sections or ():
-            if isinstance(one, dict | Element) and str(one.get("key")) == self._source.section:
+        if isinstance(container, dict):
+            sections: list[Mapping[str, object]] = [*objects(container.get("Directory"))]
+        else:
+            sections = [one.attrib for one in container]
+        for one in sections:
+            if str(one.get("key")) == self._source.section:
                 return str(one.get("contentChangedAt", ""))
         return ""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from sugartalkd.library import Entry
 from sugartalkd.model import MediaKind
@@ -45,31 +45,21 @@ def all_from_xml(root: Iterable[Element] | None) -> tuple[Entry, ...]:
 
 
 def _tags(genres: object) -> tuple[str, ...]:
-    if not isinstance(genres, list):
-        return ()
-    found: list[Any] = genres
-    return tuple(str(one["tag"]) for one in found if isinstance(one, dict) and one.get("tag"))
+    return tuple(str(tag) for one in objects(genres) if (tag := one.get("tag")))
+
+
+def objects(value: object) -> list[dict[str, Any]]:
+    """The objects of a JSON list; nothing for what is none."""
+    found = cast("list[object]", value) if isinstance(value, list) else []
+    return [cast("dict[str, Any]", one) for one in found if isinstance(one, dict)]
 
 
 def _entry(item: Mapping[str, Any], genres: tuple[str, ...]) -> Entry | None:
     get = item.get
     kind = KINDS.get(get("type") or "")
     # A million tracks go through here, so what is a number already is not looked at closely.
-    (
-        key,
-        parent,
-        grandparent,
-        year,
-        parent_year,
-        duration,
-        disc,
-        index,
-        plays,
-        popularity,
-        added,
-        updated,
-        leaves,
-    ) = [one if one is None or one.__class__ is int else whole(one) for one in map(get, _NUMBERS)]
+    numbers = [one if one is None or one.__class__ is int else whole(one) for one in map(get, _NUMBERS)]
+    key, parent, grandparent, year, made, length, disc, index, plays, heard, added, changed, leaves = numbers
     title = get("title")
     if kind is None or key is None or not title or title.__class__ is not str:
         return None
@@ -80,7 +70,7 @@ def _entry(item: Mapping[str, Any], genres: tuple[str, ...]) -> Entry | None:
         artist = get("originalTitle") or album_artist
         album = get("parentTitle")
         artist_key, album_key = grandparent, parent
-        year = year or parent_year
+        year = year or made
         thumb = thumb or get("parentThumb") or get("grandparentThumb")
     else:
         disc = index = None
@@ -92,9 +82,9 @@ def _entry(item: Mapping[str, Any], genres: tuple[str, ...]) -> Entry | None:
             thumb = get("composite") or thumb
     rating = get("userRating")
     return Entry(
-        kind, key, get("guid"), title, artist, album_artist, album, artist_key, album_key, year, duration,
-        disc, index, plays or 0, popularity or 0, None if rating is None else real(rating), genres, thumb, added,
-        updated, leaves,
+        kind, key, get("guid"), title, artist, album_artist, album, artist_key, album_key, year, length, disc,
+        index, plays or 0, heard or 0, None if rating is None else real(rating), genres, thumb, added,
+        changed, leaves,
     )  # fmt: skip
 
 

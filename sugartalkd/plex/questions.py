@@ -95,7 +95,7 @@ def part(ask: Ask, key: int) -> Part:
             sound = next(
                 (stream for stream in one.iterfind("Stream") if stream.get("streamType") == "2"), None
             )
-            say = (lambda _: None) if sound is None else sound.get
+            say = dict[str, str]().get if sound is None else sound.get
             return Part(
                 path=path,
                 container=one.get("container") or media.get("container"),
