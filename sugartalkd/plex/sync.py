@@ -71,10 +71,9 @@ class Lists:
     def __iter__(self) -> Iterator[tuple[Entry, ...]]:
         for kind in (*LISTS, MediaKind.PLAYLIST):
             playlists = kind is MediaKind.PLAYLIST
-            path = pages.PLAYLISTS if playlists else pages.section_list(self._job.section, kind)
             done = 0
             self.counts[kind] = 0
-            for page in pages.listing(self._http, path, PAGE):
+            for page in self._pages(kind):
                 if self.clock is None:
                     self.clock = page.clock or int(time.time()) - 3600
                 done += page.count
@@ -84,6 +83,11 @@ class Lists:
                     self.playlists.update(one.key for one in page.entries)
                 self._say(f"{kind.value}s", done, page.total)
                 yield page.entries
+
+    def _pages(self, kind: MediaKind) -> Iterator[pages.Page]:
+        if kind is MediaKind.PLAYLIST:
+            return pages.playlists(self._http, PAGE)
+        return pages.listing(self._http, pages.section_list(self._job.section, kind), PAGE)
 
 
 def build(job: Job, lists: Lists) -> None:
