@@ -26,6 +26,10 @@ Group: TypeAlias = list[Words]
 
 _ENOUGH: Final = 0.93
 """A fit that needs no further search."""
+_CORRECTED: Final = 0.04
+_CORRECTED_WORD: Final = 0.02
+_CHANGED_WORD: Final = 0.1
+"""What it costs to take a word for another though the library has it."""
 _LEAST: Final = 0.6
 _ALTERNATIVES: Final = 10
 _RANKED: Final = 48
@@ -54,6 +58,9 @@ class _Search:
     best: float = 0.0
     queries: int = 0
     corrected: dict[str, list[str]] = field(default_factory=dict)
+    """What a word may have been meant to be."""
+    known: dict[str, bool] = field(default_factory=dict)
+    """Whether the library has a word."""
 
 
 class Finder:
@@ -130,7 +137,7 @@ class Finder:
             word
             for _, words in parts
             for word in words
-            if not vocabulary.known(self._reader.connection, word)
+            if not self._known(search, word)
         }
         if unknown:
             groups = [
@@ -147,16 +154,21 @@ class Finder:
             return
         self._without_one(search, meaning, groups)
 
+    def _known(self, search: _Search, word: str) -> bool:
+        if word not in search.known:
+            search.known[word] = vocabulary.known(self._reader.connection, word)
+        return search.known[word]
+
     def _corrected(self, search: _Search, word: str) -> Group:
         """What a word may be: itself, others like it, two words run together."""
         if word not in search.corrected:
             search.corrected[word] = vocabulary.corrections(self._reader.connection, word)
-        group: Group = [(word,)] if vocabulary.known(self._reader.connection, word) else []
+        group: Group = [(word,)] if self._known(search, word) else []
         group += [(one,) for one in search.corrected[word]]
         group += [(one,) for one in resolver.SAME.get(word, ())]
         for place in range(1, len(word)):
             halves = (word[:place], word[place:])
-            if all(vocabulary.known(self._reader.connection, half) for half in halves):
+            if all(self._known(search, half) for half in halves):
                 group.append(halves)
         return group
 
@@ -166,7 +178,7 @@ class Finder:
         place = 0
         while place + 1 < len(words):
             joined = words[place] + words[place + 1]
-            ones = [joined] if vocabulary.known(self._reader.connection, joined) else []
+            ones = [joined] if self._known(search, joined) else []
             if len(joined) > 4:
                 ones += vocabulary.corrections(self._reader.connection, joined)[:3]
             if ones:
@@ -224,6 +236,8 @@ class Finder:
                 schema.kind_of(number), title, artists, album, version, year, schema.liking_of(number)
             )
             fit = resolver.fit(meaning, search.tolerated, candidate)
+            if search.corrected and fit < _ENOUGH:
+                fit = max(fit, _corrected_fit(search, meaning, candidate))
             present = search.found.get(number)
             if present is None or present[1] < fit:
                 search.found[number] = (resolver.rank(fit, candidate), fit, candidate)
@@ -351,6 +365,30 @@ def _meanings(wished: Wished) -> Iterable[Reading]:
             artist=artist or reading.artist,
             source=album or reading.source,
         )
+
+
+def _corrected_fit(search: _Search, meaning: Reading, candidate: Candidate) -> float:
+    """How well it fits when what is in it was meant by the words that are not."""
+    there = schema.tokens_of((candidate.title, candidate.artists, candidate.album))
+    changed, cost = 0, _CORRECTED
+
+    def text(wished: str) -> str:
+        nonlocal changed, cost
+        words = wished.split()
+        for place, word in enumerate(words):
+            if word not in there:
+                for other in search.corrected.get(word, ()):
+                    if other in there:
+                        words[place] = other
+                        changed += 1
+                        cost += _CHANGED_WORD if search.known.get(word) else _CORRECTED_WORD
+                        break
+        return " ".join(words)
+
+    other = replace(meaning, title=text(meaning.title), artist=text(meaning.artist), source=text(meaning.source))
+    if not changed:
+        return 0.0
+    return resolver.fit(other, search.tolerated, candidate) - cost
 
 
 def _parts(meaning: Reading) -> list[tuple[str, list[str]]]:
