@@ -36,7 +36,7 @@ _RANKED: Final = 48
 """So many of the candidates are compared in detail."""
 _ANYWHERE: Final = "{nt na nb nx}"
 _TITLE: Final = "{nt nx}"
-_LIMITS: Final = (60, 60, 120)
+_MOST_ROWS: Final = 120
 _MOST_QUERIES: Final = 60
 _MOST_WORDS: Final = 12
 _RANGES: Final = (
@@ -117,16 +117,13 @@ class Finder:
             words[start:end] = [figures]
         forms.add(" ".join(words))
         for number in schema.exact_of(forms):
-            for first, end in _ranges(meaning, search.wished):
-                self._take(
-                    search,
-                    meaning,
-                    f"SELECT {_CANDIDATE} FROM exact JOIN entry e ON e.id = exact.id "
-                    "WHERE exact.hash = ? AND exact.id >= ? AND exact.id < ?",
-                    [number, first, end],
-                    "exact.id",
-                    40,
-                )
+            self._take(
+                search,
+                meaning,
+                f"SELECT {_CANDIDATE} FROM exact JOIN entry e ON e.id = exact.id WHERE exact.hash = ?",
+                [number],
+                "exact.id",
+            )
 
     def _other_words(self, search: _Search, meaning: Reading) -> None:
         """The words may be misspelt, misheard, run together, torn apart, or one too many."""
@@ -207,29 +204,30 @@ class Finder:
         match = _expression(groups, search.wished)
         if not match:
             return False
-        found = False
-        for (first, end), limit in zip(
-            _ranges(meaning, search.wished), _limits(meaning, search.wished), strict=True
-        ):
-            found |= self._take(
-                search,
-                meaning,
-                f"SELECT {_CANDIDATE} FROM names JOIN entry e ON e.id = names.rowid "
-                "WHERE names MATCH ? AND names.rowid >= ? AND names.rowid < ?",
-                [match, first, end],
-                "names.rowid",
-                limit,
-            )
-        return found
+        return self._take(
+            search,
+            meaning,
+            f"SELECT {_CANDIDATE} FROM names JOIN entry e ON e.id = names.rowid WHERE names MATCH ?",
+            [match],
+            "names.rowid",
+        )
 
-    def _take(
-        self, search: _Search, meaning: Reading, sql: str, values: list[object], order: str, limit: int
-    ) -> bool:
+    def _take(self, search: _Search, meaning: Reading, sql: str, values: list[object], order: str) -> bool:
+        """Rank what a query finds, so many of every kind; whether there was any."""
         if search.queries >= _MOST_QUERIES:
             return False
-        search.queries += 1
         conditions, more = _conditions(search.wished)
-        rows = self._reader.rows(f"{sql}{conditions} ORDER BY {order} LIMIT ?", [*values, *more, limit])
+        kind = search.wished.kind or meaning.kind
+        first, end = (0, _RANGES[-1][1]) if kind is None else schema.id_range(kind)
+        rows: list[tuple] = []
+        while first < end:
+            search.queries += 1
+            sql_whole = f"{sql}{conditions} AND {order} >= ? AND {order} < ? ORDER BY {order} LIMIT ?"
+            part = self._reader.rows(sql_whole, [*values, *more, first, end, _MOST_ROWS])
+            rows += part
+            if len(part) < _MOST_ROWS:
+                break
+            first = next(last for _, last in _RANGES if last > part[-1][0])  # the next kind may have better ones
         for row in _nearest(meaning, rows):
             number, title, artists, album, version, year = row
             candidate = Candidate(
@@ -472,15 +470,6 @@ def _conditions(wished: Wished) -> tuple[str, list[object]]:
 
 def _span(wished: Wished) -> tuple[int, int]:
     return (0, _RANGES[-1][1]) if wished.kind is None else schema.id_range(wished.kind)
-
-
-def _ranges(meaning: Reading, wished: Wished) -> tuple[tuple[int, int], ...]:
-    kind = wished.kind or meaning.kind
-    return _RANGES if kind is None else (schema.id_range(kind),)
-
-
-def _limits(meaning: Reading, wished: Wished) -> tuple[int, ...]:
-    return _LIMITS if wished.kind is None and meaning.kind is None else (_LIMITS[-1],)
 
 
 def _nearest(meaning: Reading, rows: list[tuple]) -> Iterable[tuple]:
