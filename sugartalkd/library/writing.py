@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from sugartalkd.library import schema, vocabulary
 from sugartalkd.library.reading import opened
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sugartalkd.library.entry import Entry
+
+
+_IN_MEMORY: Final = 32 << 20
 
 
 class Builder:
@@ -65,7 +68,10 @@ class Builder:
         for index in schema.INDEXES:
             run(index)
         self._connection.executemany(schema.INSERT_EXACT, sorted(self._exact))
+        run(f"INSERT INTO names(names, rank) VALUES('hashsize', {_IN_MEMORY})")  # fewer pieces, quicker to search
         run("INSERT INTO names(names) VALUES('rebuild')")
+        run("INSERT INTO names(names) VALUES('optimize')")
+        run("INSERT INTO names(names, rank) VALUES('hashsize', 1048576)")
         words = run("SELECT term, doc FROM vocabulary").fetchall()
         self._connection.executemany("INSERT INTO token VALUES(?,?)", words)
         words.sort(key=_documents, reverse=True)
