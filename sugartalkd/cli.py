@@ -183,9 +183,9 @@ def _check(arguments: argparse.Namespace) -> int:
     _print(f"  heos       {'not configured' if config.heos is None else config.heos.host}")
     for name, receiver in config.receivers.items():
         _print(f"  receiver   {name} at {receiver.host}:{receiver.port}")
-    _print(f"  zones      {', '.join(config.zones) or 'automatic'}")
     if config.plex is not None:
-        _print("  plex       checked, but this version does not use it yet")
+        _print(f"  plex       {config.plex.url or config.plex.server}, library {config.plex.library}")
+    _print(f"  zones      {', '.join(config.zones) or 'automatic'}")
     if config.heos is None and not config.receivers:
         _complain("warning: no device is configured: add a heos section, or receivers")
     return EXIT_OK

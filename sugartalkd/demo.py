@@ -172,8 +172,8 @@ def _welcome(broker: LocalBroker, receiver: AvrSimulator, plex: PlexSimulator, r
     return "\n".join(
         [
             f"The broker ({kind}) is at 127.0.0.1:{broker.port}; everything runs on loopback.",
-            f"Two HEOS players are at {HOUSE}:1255, a receiver is at {HOUSE}:{receiver.port}, and a Plex server",
-            f"with {LIBRARY} tracks of {SONG} s each is at {plex.url}.",
+            f"Two HEOS players are at {HOUSE}:1255, a receiver is at {HOUSE}:{receiver.port},",
+            f"and a Plex server with {LIBRARY} tracks of {SONG} s each is at {plex.url}.",
             f"Try, in another terminal{where}:",
             "",
             *(f"  {line}" for line in lines),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from sugartalkd.errors import Busy, HeosFailed, OutOfRange
@@ -23,6 +24,8 @@ RESTARTS_AFTER: Final = 3.0
 """Seconds into a track from which on `previous` begins it again."""
 WAITING: Final = 4
 """Announcements that may wait (contract 5)."""
+STOP_LIMIT: Final = 2.0
+"""Seconds in which a player tells that it has stopped."""
 INHERITS: Final = 10.0
 """Seconds after an announcement in which the next one brings back what that one interrupted."""
 
@@ -236,23 +239,31 @@ class PlayQueue:
             await self._outlast(announcement, device, seconds)
         finally:
             self._over(announcement)
+        interruption.ended_at = time.monotonic()
         if announcement.error is not None:
             await interruption.resume()
             raise HeosFailed(f"the announcement could not be played: {announcement.error}")
-        interruption.ended_at = time.monotonic()
         return interruption
+
+    def is_last(self, interruption: QueueInterruption) -> bool:
+        """Whether no other announcement follows on this one."""
+        return not self._waiting and self._interruption is interruption
 
     async def _outlast(self, announcement: Announcement, device: UrlPlayer, seconds: float) -> None:
         """Wait for its end; what is too long is stopped."""
         if announcement.error is not None:
             return
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await announcement.over.wait()
-        except TimeoutError:
-            async with self.runner.attempts.lock:
-                if self.runner.announcement is announcement:
-                    await device.stop()
+        if announcement.over.is_set():
+            return
+        async with self.runner.attempts.lock:
+            if self.runner.announcement is announcement:
+                await device.stop()
+        with suppress(TimeoutError):  # what is still heard of it then is taken for somebody else's
+            async with asyncio.timeout(STOP_LIMIT):
+                await announcement.over.wait()
 
     def _over(self, announcement: Announcement, *, begun: bool = True) -> None:
         """It is over, or could not begin, so that what played goes on."""
@@ -323,7 +334,9 @@ class QueueInterruption:
         return before
 
     async def resume(self) -> str | None:
-        """Bring it back, unless somebody wished something else meanwhile."""
+        """Bring it back, unless somebody wished something else meanwhile, or another announcement does it."""
+        if not self._queue.is_last(self):
+            return None
         before, self._before = self._before, None
         if before is None or self._turn != self._queue.runner.turn:
             return None

@@ -133,8 +133,9 @@ class Runner:
     def _note(self, state: PlayerState, attempt: Attempt) -> None:
         if state.transport is not Transport.IDLE:
             self._heard = state
-        if state.queue_index is not None and attempt.place != state.queue_index:
-            attempt.place = state.queue_index
+        place = self.home.device(self.key).place
+        if place is not None and attempt.place != place:
+            attempt.place = place
             self.home.changed()
 
     def _await_start(self, state: PlayerState, transport: Transport, *, ours: bool, foreign: bool) -> None:

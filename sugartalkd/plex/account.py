@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from sugartalkd.command import SecretText
 from sugartalkd.errors import PlexOffline
 from sugartalkd.log import mask_also
+from sugartalkd.plex.entries import objects
 from sugartalkd.plex.http import Http
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Account:
         self._identity = identity
 
     def pin(self) -> Pin:
-        found = self._ask("POST", "/api/v2/pins")
+        found = _object(self._ask("POST", "/api/v2/pins"))
         validity = found.get("expiresIn")
         seconds = validity if isinstance(validity, int | float) else SHORTEST_VALIDITY
         code, number = found.get("code"), found.get("id")
@@ -62,20 +63,18 @@ class Account:
 
     def token(self, pin: Pin) -> SecretText | None:
         """The token, once somebody has typed the code. Raises NoMatch when it is not valid any more."""
-        token = self._ask("GET", f"/api/v2/pins/{pin.id}").get("authToken")
+        token = _object(self._ask("GET", f"/api/v2/pins/{pin.id}")).get("authToken")
         return secret(token) if isinstance(token, str) and token else None
 
     def servers(self, token: SecretText) -> tuple[Known, ...]:
         found = self._ask("GET", "/api/v2/resources?includeHttps=1&includeRelay=0&includeIPv6=1", token)
-        listed = found.get("", [])
         return tuple(
             _known(one, token)
-            for one in listed
-            if isinstance(one, dict) and "server" in str(one.get("provides", "")).split(",")
+            for one in objects(found)
+            if "server" in str(one.get("provides", "")).split(",")
         )
 
-    def _ask(self, method: str, path: str, token: SecretText | None = None) -> dict[str, Any]:
-        """A list comes under the name ''."""
+    def _ask(self, method: str, path: str, token: SecretText | None = None) -> object:
         headers = self._identity.headers()
         if token is not None:
             headers["X-Plex-Token"] = token.reveal
@@ -85,10 +84,13 @@ class Account:
         finally:
             http.close()
         try:
-            found: object = json.loads(answer.body)
+            return json.loads(answer.body)
         except ValueError:
             raise PlexOffline("plex.tv answers with something that is no JSON") from None
-        return cast("dict[str, Any]", found) if isinstance(found, dict) else {"": found}
+
+
+def _object(value: object) -> dict[str, Any]:
+    return next(iter(objects([value])), dict[str, Any]())
 
 
 def secret(token: str) -> SecretText:
@@ -98,8 +100,7 @@ def secret(token: str) -> SecretText:
 
 
 def _known(resource: dict[str, Any], account: SecretText) -> Known:
-    listed = resource.get("connections") or []
-    connections = [one for one in listed if isinstance(one, dict) and not one.get("relay")]
+    connections = [one for one in objects(resource.get("connections")) if not one.get("relay")]
     connections.sort(key=lambda one: not one.get("local"))
     token = resource.get("accessToken")
     return Known(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Self
 from sugartalkd.library import Changes
 from sugartalkd.model import MediaKind
 from sugartalkd.plex import pages
-from sugartalkd.plex.entries import LEAN
+from sugartalkd.plex.entries import LEAN, objects
 from sugartalkd.plex.http import Http, content
 
 if TYPE_CHECKING:
@@ -43,6 +43,11 @@ class Source:
 
     def __repr__(self) -> str:
         return f"Source({self.origin!r}, section {self.section!r})"
+
+
+def joined(keys: Iterable[int]) -> str:
+    """Keys as the index keeps them."""
+    return " ".join(map(str, sorted(keys)))
 
 
 class TooMany(Exception):
@@ -100,14 +105,19 @@ class Deltas:
         for page in self._pages(pages.PLAYLISTS):
             found += page.entries
         self._changes.put(found)
-        if gone := set(known) - {one.key for one in found}:
+        keys = {one.key for one in found}
+        if gone := set(known) - keys:
             self._changes.remove(gone)
+        self._changes.meta("playlists", joined(keys))
 
     def clock(self) -> str:
         """What changes when the content of the section does."""
         container = content(self._http.get("/library/sections"))
-        sections = container.get("Directory", []) if isinstance(container, dict) else container
-        for one in sections or ():
+        if isinstance(container, dict):
+            sections: list[Mapping[str, object]] = [*objects(container.get("Directory"))]
+        else:
+            sections = [one.attrib for one in container]
+        for one in sections:
             if str(one.get("key")) == self._source.section:
                 return str(one.get("contentChangedAt", ""))
         return ""

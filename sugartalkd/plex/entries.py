@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from sugartalkd.library import Entry
 from sugartalkd.model import MediaKind
@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 KINDS: Final = {kind.value: kind for kind in MediaKind}
 TYPE_NUMBERS: Final = {MediaKind.ARTIST: 8, MediaKind.ALBUM: 9, MediaKind.TRACK: 10}
 """What Plex calls the kinds of things that a section holds; playlists stand beside the sections."""
+_TRACK: Final = MediaKind.TRACK
+_NUMBERS: Final = (
+    "ratingKey", "parentRatingKey", "grandparentRatingKey", "year", "parentYear", "duration", "parentIndex",
+    "index", "viewCount", "ratingCount", "addedAt", "updatedAt", "leafCount",
+)  # fmt: skip
 LEAN: Final = (
     "excludeElements=Media,Mood,Style,Country,Similar,Guid,Image,UltraBlurColors,Collection,Field"
     "&excludeFields=summary"
@@ -40,59 +45,47 @@ def all_from_xml(root: Iterable[Element] | None) -> tuple[Entry, ...]:
 
 
 def _tags(genres: object) -> tuple[str, ...]:
-    if not isinstance(genres, list):
-        return ()
-    found: list[Any] = genres
-    return tuple(str(one["tag"]) for one in found if isinstance(one, dict) and one.get("tag"))
+    return tuple(str(tag) for one in objects(genres) if (tag := one.get("tag")))
+
+
+def objects(value: object) -> list[dict[str, Any]]:
+    """The objects of a JSON list; nothing for what is none."""
+    found = cast("list[object]", value) if isinstance(value, list) else []
+    return [cast("dict[str, Any]", one) for one in found if isinstance(one, dict)]
 
 
 def _entry(item: Mapping[str, Any], genres: tuple[str, ...]) -> Entry | None:
     get = item.get
     kind = KINDS.get(get("type") or "")
-    key = whole(get("ratingKey"))
+    # A million tracks go through here, so what is a number already is not looked at closely.
+    numbers = [one if one is None or one.__class__ is int else whole(one) for one in map(get, _NUMBERS)]
+    key, parent, grandparent, year, made, length, disc, index, plays, heard, added, changed, leaves = numbers
     title = get("title")
-    if kind is None or key is None or not isinstance(title, str) or not title:
+    if kind is None or key is None or not title or title.__class__ is not str:
         return None
     artist = album_artist = album = artist_key = album_key = None
-    year, disc, index = whole(get("year")), None, None
     thumb = get("thumb")
-    if kind is MediaKind.TRACK:
+    if kind is _TRACK:
         album_artist = get("grandparentTitle")
         artist = get("originalTitle") or album_artist
         album = get("parentTitle")
-        artist_key, album_key = whole(get("grandparentRatingKey")), whole(get("parentRatingKey"))
-        year = year or whole(get("parentYear"))
-        disc, index = whole(get("parentIndex")), whole(get("index"))
+        artist_key, album_key = grandparent, parent
+        year = year or made
         thumb = thumb or get("parentThumb") or get("grandparentThumb")
-    elif kind is MediaKind.ALBUM:
-        artist = album_artist = get("parentTitle")
-        artist_key = whole(get("parentRatingKey"))
-        thumb = thumb or get("parentThumb")
-    elif kind is MediaKind.PLAYLIST:
-        thumb = get("composite") or thumb
+    else:
+        disc = index = None
+        if kind is MediaKind.ALBUM:
+            artist = album_artist = get("parentTitle")
+            artist_key = parent
+            thumb = thumb or get("parentThumb")
+        elif kind is MediaKind.PLAYLIST:
+            thumb = get("composite") or thumb
+    rating = get("userRating")
     return Entry(
-        kind=kind,
-        key=key,
-        guid=get("guid") or "",
-        title=title,
-        artist=artist,
-        album_artist=album_artist,
-        album=album,
-        artist_key=artist_key,
-        album_key=album_key,
-        year=year,
-        duration_ms=whole(get("duration")),
-        disc=disc,
-        index=index,
-        plays=whole(get("viewCount")) or 0,
-        popularity=whole(get("ratingCount")) or 0,
-        rating=real(get("userRating")),
-        genres=genres,
-        thumb=thumb,
-        added_at=whole(get("addedAt")),
-        updated_at=whole(get("updatedAt")),
-        leaf_count=whole(get("leafCount")),
-    )
+        kind, key, get("guid"), title, artist, album_artist, album, artist_key, album_key, year, length, disc,
+        index, plays or 0, heard or 0, None if rating is None else real(rating), genres, thumb, added,
+        changed, leaves,
+    )  # fmt: skip
 
 
 def whole(value: object) -> int | None:

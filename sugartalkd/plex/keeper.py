@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sqlite3
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -33,6 +34,8 @@ FOLDER: Final = "library"
 GATHER: Final = 0.4
 """Seconds for which changes are gathered before they are read."""
 CLOCK_INTERVAL: Final = 60.0
+AGAIN: Final = 5.0
+"""Seconds before changes that could not be read are asked for again."""
 SWEEP_INTERVAL: Final = 600.0
 COMPARE_INTERVAL: Final = 24 * 3600.0
 COMPARE_PAUSE: Final = 30.0
@@ -47,9 +50,15 @@ _UNSAFE: Final = re.compile(r"[^A-Za-z0-9-]+")
 class Keeper:
     """Owns the index of one section at a time. `serve` keeps it true while the server answers."""
 
-    def __init__(self, folder: Path, on_event: Callable[[str, Object], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        on_event: Callable[[str, Object], None],
+        on_trouble: Callable[[SugartalkError], None],
+    ) -> None:
         self._folder = folder / FOLDER
         self._on_event = on_event
+        self._on_trouble = on_trouble
         self._aside = Aside()
         self._file = self._folder / "none.sqlite"
         self._library = Library(self._file)
@@ -106,8 +115,7 @@ class Keeper:
         try:
             while True:
                 await self._whole()
-                await self._catch_up(threads, source)
-                await self._wait()
+                await self._wait(await self._catch_up(threads, source))
         finally:
             threads.close()
 
@@ -146,6 +154,8 @@ class Keeper:
             counts = await read_library(job, self._on_event)
         except (SugartalkError, OSError) as error:
             self._failed += 1
+            if isinstance(error, SugartalkError):
+                self._on_trouble(error)
             why = str(error) if isinstance(error, SugartalkError) else error.strerror or type(error).__name__
             _log.warning("the Plex library could not be read", reason=why)
             self._on_event(
@@ -163,7 +173,8 @@ class Keeper:
 
     # -- bit by bit ----------------------------------------------------------------------------------
 
-    async def _catch_up(self, threads: Threads[None], source: Source) -> None:
+    async def _catch_up(self, threads: Threads[None], source: Source) -> float:
+        """How long to wait for news before the next look."""
         heard, self._heard = self._heard, Heard()
         try:
             if heard.changed or heard.gone:
@@ -175,15 +186,24 @@ class Keeper:
                 cursor = int(await self._meta("cursor") or 0)
                 await self._delta(threads, source, lambda deltas: deltas.sweep(cursor))
             if heard.missed or moved or heard.playlists:
-                await self._delta(threads, source, Deltas.playlists)
+                known = [int(one) for one in (await self._meta("playlists") or "").split()]
+                await self._delta(threads, source, lambda deltas: deltas.playlists(known))
             if heard.missed or moved:
                 await self._count(threads, source)
             self._clock = clock
         except TooMany:
             self.read_anew()
+        except (NotSynced, sqlite3.Error, OSError) as error:
+            _log.warning(
+                "the index of the Plex library cannot be changed; reading it anew", reason=str(error)
+            )
+            self.read_anew()
         except SugartalkError as error:
             self._heard = heard | self._heard
             _log.info("changes of the Plex library cannot be read now", reason=str(error))
+            self._on_trouble(error)
+            return AGAIN
+        return CLOCK_INTERVAL
 
     async def _count(self, threads: Threads[None], source: Source) -> None:
         """Deletions are seen by nothing but a number that does not fit."""
@@ -207,10 +227,10 @@ class Keeper:
 
         return await threads.run("reading what changed in the Plex library", DELTA_LIMIT, with_file)
 
-    async def _wait(self) -> None:
+    async def _wait(self, limit: float) -> None:
         """For news, or until it is time to look."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(CLOCK_INTERVAL):
+            async with asyncio.timeout(limit):
                 await self._news.wait()
                 await asyncio.sleep(GATHER)
         self._news.clear()

@@ -70,7 +70,7 @@ class PlexLink:
         self._sign_in = SignIn(account, folder)
         self._pin: Pin | None = None
         self._wished = config.library if "library" in config.model_fields_set else None
-        self._keeper = Keeper(folder, on_event)
+        self._keeper = Keeper(folder, on_event, self._trouble)
         self._aside = Aside()
         self._server: Server | None = None
         self._why: SugartalkError = PlexOffline("the Plex server has not answered yet")
@@ -95,6 +95,11 @@ class PlexLink:
     def library(self) -> Library:
         """The index, whether or not the server answers."""
         return self._keeper.library
+
+    async def key_of(self, guid: str) -> int | None:
+        """The key that a recording has now; the server is asked, the index may not have heard of it yet."""
+        found = await self.server.by_guid(guid)
+        return found[0].key if found else None
 
     async def sync(self) -> Object:
         """Begin to read the whole library; how it goes comes as events. Raises as `server` does."""
@@ -167,16 +172,13 @@ class PlexLink:
         try:
             await server.connect(self._wished)
             await asyncio.to_thread(self._finder.accept, way, server.machine_id, server.section_uuid)
-        except PlexUnauthorized as error:
+        except BaseException as error:
             server.close()
-            if way.token is None:
+            if isinstance(error, PlexUnauthorized) and way.token is None:
                 raise PlexUnauthorized(
-                    f"{way.address} asks for a token and there is none: sign in with 'sugartalkd login plex', "
+                    f"{way.address} wants a token and there is none: sign in with 'sugartalkd login plex', "
                     "or set plex.token"
                 ) from None
-            raise error from None
-        except BaseException:
-            server.close()
             raise
         return server
 

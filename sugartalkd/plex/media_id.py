@@ -30,7 +30,7 @@ def parse(media_id: str) -> MediaId:
     found = _ID.fullmatch(media_id)
     if found is None:
         raise BadPayload(
-            f"{media_id[:64]!r} is no item of the Plex library; plex/search and plex/browse have their media_id"
+            f"{media_id[:64]!r} is no item of the Plex library; plex/search and plex/browse tell theirs"
         )
     return MediaId(MediaKind(found[1]), int(found[2]))
 

@@ -85,8 +85,7 @@ def read_page(
     items: Sequence[Any]
     if isinstance(container, dict):
         say: Callable[[str], object] = container.get
-        found = container.get("Metadata") or ()
-        items = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else ()
+        items = raw.objects(container.get("Metadata"))
         entries = [entry for one in items if (entry := raw.from_json(one)) is not None]
     else:
         say = container.get

@@ -125,8 +125,8 @@ class Finder:
                 self._ask_again, self._failing_since = False, None
                 return Way(place.address, server.token)
         raise PlexOffline(
-            f"plex.tv knows the server '{server.name}', but it answers at none of its {len(server.addresses)} "
-            "addresses in this network"
+            f"plex.tv knows the server '{server.name}', but at none of its {len(server.addresses)} addresses "
+            "does it answer from here"
         )
 
 

@@ -95,7 +95,7 @@ def part(ask: Ask, key: int) -> Part:
             sound = next(
                 (stream for stream in one.iterfind("Stream") if stream.get("streamType") == "2"), None
             )
-            say = (lambda _: None) if sound is None else sound.get
+            say = dict[str, str]().get if sound is None else sound.get
             return Part(
                 path=path,
                 container=one.get("container") or media.get("container"),
@@ -120,6 +120,12 @@ def hub_search(ask: Ask, phrase: str, limit: int, section: str) -> tuple[Entry, 
         if hub.get("type") in raw.KINDS:
             found.update(((one.kind, one.key), one) for one in raw.all_from_xml(hub))
     return tuple(found.values())
+
+
+def by_guid(ask: Ask, guid: str, section: str) -> tuple[Entry, ...]:
+    """The tracks that are this recording now."""
+    asked = urlencode({"type": raw.TYPE_NUMBERS[MediaKind.TRACK], "guid": guid})
+    return raw.all_from_xml(ask.get(f"/library/sections/{section}/all?{asked}&{raw.LEAN}"))
 
 
 def playlists(ask: Ask) -> tuple[Entry, ...]:

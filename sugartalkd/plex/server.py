@@ -158,6 +158,12 @@ class Server:
             "searching", lambda ask: questions.hub_search(ask, phrase, limit, self.section_key)
         )
 
+    async def by_guid(self, guid: str) -> tuple[Entry, ...]:
+        """The tracks that are this recording, whatever a rescan has made of their keys."""
+        return await self._read(
+            "looking for a recording", lambda ask: questions.by_guid(ask, guid, self.section_key)
+        )
+
     async def playlists(self) -> tuple[Entry, ...]:
         return await self._read("reading the playlists", questions.playlists)
 

@@ -20,6 +20,7 @@ from sugartalkd.errors import SugartalkError
 from sugartalkd.library import Builder, Changes
 from sugartalkd.model import MediaKind
 from sugartalkd.plex import pages
+from sugartalkd.plex.changes import joined
 from sugartalkd.plex.http import Http
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Lists:
         self.clock: int | None = None
         """The server's time when it all began."""
         self.counts: dict[MediaKind, int] = {}
+        self.playlists: set[int] = set()
         self.totals: dict[MediaKind, int] = {}
         """How many the server says there are, usable or not."""
 
@@ -78,6 +80,8 @@ class Lists:
                 done += page.count
                 self.totals[kind] = done if page.total is None else page.total
                 self.counts[kind] += len(page.entries)
+                if playlists:
+                    self.playlists.update(one.key for one in page.entries)
                 self._say(f"{kind.value}s", done, page.total)
                 yield page.entries
 
@@ -112,6 +116,7 @@ def _meta(job: Job, lists: Lists) -> dict[str, str]:
         "machine_id": job.machine_id,
         "section_uuid": job.section_uuid,
         "cursor": str((lists.clock or int(time.time())) - SAFETY),
+        "playlists": joined(lists.playlists),
         "listed_at": str(int(time.time())),
         **gaps,
     }

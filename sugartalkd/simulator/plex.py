@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from sugartalkd.simulator.plex_media import Media
 from sugartalkd.simulator.plex_reading import Reading
 from sugartalkd.simulator.plex_state import Asked, PlexState
 from sugartalkd.simulator.plex_wire import failure
@@ -69,7 +70,8 @@ class PlexSimulator(PlexState):
             OSError: the address is taken or not ours.
         """
         app = web.Application(middlewares=[self._gate])
-        app.add_routes(Reading(self).routes())
+        for part in (Reading(self), Media(self)):
+            app.add_routes(part.routes())
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.host, self.port, reuse_address=True)

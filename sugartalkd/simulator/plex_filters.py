@@ -78,17 +78,17 @@ def test(name: str, value: str, kind: int) -> Test | None:
     get = _getter(field, kind)
     if get is None:
         return None
-    wanted = value.split(",") if field.rpartition(".")[2] not in STRINGS else [value]
     string = field.rpartition(".")[2] in STRINGS
+    wanted = [value] if string else value.split(",")
+    every = all if operator in {"!", "!="} else any
 
     def holds(item: SimItem) -> bool:
         try:
             has = get(item)
         except AttributeError as error:
             raise UnknownField(name) from error
-        if isinstance(has, tuple):
-            return any(_matches(one, operator, wanted, string=False) for one in has)
-        return _matches(has, operator, wanted, string=string)
+        several: tuple[object, ...] = has if isinstance(has, tuple) else (has,)
+        return every(_matches(one, operator, wanted, string=string) for one in several)
 
     return holds
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from aiohttp import web
 
@@ -32,14 +32,13 @@ def _write(parts: list[str], tag: str, element: Element) -> None:
     parts.append(f"<{tag}")
     children: list[tuple[str, list[Element]]] = []
     for name, value in element.items():
-        kind = type(value)
-        if kind is str:
+        if isinstance(value, str):
             # The test is quicker than translating what hardly ever needs it.
             text = value if value.isalnum() else value.translate(_ESCAPES)
             parts.append(f' {name}="{text}"')
-        elif kind is list:
-            children.append((name, value))
-        elif kind is bool:
+        elif isinstance(value, list):
+            children.append((name, cast("list[Element]", value)))
+        elif isinstance(value, bool):
             parts.append(f' {name}="{value:d}"')
         else:
             parts.append(f' {name}="{value}"')
