@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from sugartalkd import log
 from sugartalkd.bridge import Desk
+from sugartalkd.command import Press, Verb
 from sugartalkd.config import ConfigurationFault, load
 from sugartalkd.health import Health
 from sugartalkd.log import LogRecord, get_logger
@@ -16,6 +17,7 @@ from sugartalkd.model import HEOS_LINK, LinkId, LinkState, LinkWord
 from sugartalkd.mqtt.broker import Broker
 from sugartalkd.mqtt.publisher import Publisher
 from sugartalkd.mqtt.reception import Reception
+from sugartalkd.music import MusicLibrary
 from sugartalkd.notify import Notify
 from sugartalkd.parts import Parts
 from sugartalkd.play_queue import file as queue_file
@@ -32,7 +34,7 @@ from sugartalkd.zone.inbox import Inbox
 from sugartalkd.zone.room_file import Rooms
 
 if TYPE_CHECKING:
-    from sugartalkd.bridge import HeosSystem
+    from sugartalkd.bridge import HeosSystem, PlexSystem
     from sugartalkd.config import Config, Loaded
     from sugartalkd.heos.session import HeosSession
     from sugartalkd.merge import ZoneState
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from sugartalkd.play_queue.device import UrlPlayer
     from sugartalkd.state import ZoneReport
     from sugartalkd.zone.device import Player
+    from sugartalkd.zone.outcome import Outcome
 
 _log = get_logger(__name__)
 
@@ -90,6 +93,15 @@ class Daemon:
             allow_admin=lambda: self._loaded.config.allow_admin,
             allow_raw=lambda: self._loaded.config.allow_raw,
         )
+        self._music = MusicLibrary(
+            self.store,
+            self._parts,
+            self.queues,
+            loaded.state_folder,
+            config.mqtt.bridge_id,
+            post_event=self._publisher.post_event,
+            stop_zone=self._stop_zone,
+        )
         self._broker = Broker(
             config.mqtt,
             will_topic=f"{base}/{bridge.STATE.path}",
@@ -107,6 +119,10 @@ class Daemon:
     @property
     def heos(self) -> HeosSystem | None:
         return None if self._heos is None else self._heos.requests
+
+    @property
+    def plex(self) -> PlexSystem | None:
+        return self._music.system
 
     # -- one run -------------------------------------------------------------------------------------
 
@@ -181,6 +197,7 @@ class Daemon:
         else:
             self._start_heos(config)
         self._receivers.start(config)
+        self._music.apply(None, config)
 
     def _start_heos(self, config: Config) -> None:
         from sugartalkd.heos.session import HeosSession  # noqa: PLC0415  # 1 MB that only HEOS needs
@@ -269,6 +286,16 @@ class Daemon:
         """The player as its driver offers it."""
         return None if self._heos is None else self._heos.player(key)
 
+    def _stop_zone(self, zone: ZoneId, why: str) -> None:
+        """Somebody with a say in it ends what a zone plays."""
+
+        def answer(outcome: Outcome) -> None:
+            if outcome.error is not None:
+                _log.warning("a zone was not stopped", zone=zone, wanted_by=why, error=str(outcome.error))
+
+        if (inbox := self._inboxes.get(zone)) is not None:
+            inbox.submit(Press(Verb.STOP), answer, asked=False)
+
     # -- configuration -------------------------------------------------------------------------------
 
     def reload(self) -> None:
@@ -300,6 +327,7 @@ class Daemon:
             if new.heos is not None:
                 self._start_heos(new)
         self._receivers.apply(old, new)
+        self._music.apply(old, new)
         self.renew_zones()
         self._publisher.refresh_info()
 

@@ -28,6 +28,8 @@ from sugartalkd.model import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sugartalkd.model import Artwork
+
 T = TypeVar("T")
 
 
@@ -66,6 +68,8 @@ class ZoneState:
     group: ZoneGroup | None = None
     """Who plays along; `None` without a player, while that is away, and until the groups have been heard."""
     kept: KeptState = NOTHING_KEPT
+    artwork: Artwork | None = None
+    """The picture that was fetched last; it may be of something else by now."""
     young: bool = False
     """10 s have not passed since the start: what is asked for late may still be on its way."""
 

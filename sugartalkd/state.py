@@ -29,7 +29,7 @@ from sugartalkd.model import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sugartalkd.model import Object
+    from sugartalkd.model import Artwork, Object
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,7 @@ class StateStore:
         self._players: dict[PlayerKey, PlayerState] = {}
         self._own: dict[PlayerKey, Own] = {}
         self._kept: dict[ZoneId, KeptState] = {}
+        self._artwork: dict[ZoneId, Artwork] = {}
         self._grouping_heard = False
         self._tried: set[LinkId] = set()
         self._young = True
@@ -103,6 +104,7 @@ class StateStore:
 
     def remove_zone(self, zone: ZoneId) -> None:
         """Forget a zone; unknown ids are ignored."""
+        self._artwork.pop(zone, None)
         if (old := self._zones.pop(zone, None)) is not None:
             for listener in self._listeners:
                 listener.zone_changed(old, None)
@@ -155,6 +157,12 @@ class StateStore:
     def put_kept(self, zone: ZoneId, state: KeptState) -> None:
         """What the daemon itself keeps for a zone, whether it exists already or not."""
         self._kept[zone] = state
+        if (old := self._zones.get(zone)) is not None:
+            self._renew(old.zone)
+
+    def put_artwork(self, zone: ZoneId, artwork: Artwork) -> None:
+        """The picture of what a zone plays; it is shown as long as that is played."""
+        self._artwork[zone] = artwork
         if (old := self._zones.get(zone)) is not None:
             self._renew(old.zone)
 
@@ -241,6 +249,7 @@ class StateStore:
             player_settled,
             group,
             self._kept.get(zone.id, NOTHING_KEPT),
+            self._artwork.get(zone.id),
             self._young,
         )
 

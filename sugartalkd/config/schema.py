@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Final, Literal, Union, cast, get_args, get_origin
+from typing import Annotated, Final, Literal, Self, Union, cast, get_args, get_origin
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
@@ -191,12 +191,18 @@ class PlexConfig(_Part):
     token: SecretStr | None = None
     library: str = "Music"
 
+    @model_validator(mode="after")
+    def _says_which_server(self) -> Self:
+        if self.url is None and self.server is None:
+            raise ValueError("needs url, or server: its name, after `sugartalkd login plex`")
+        return self
+
 
 class MediaConfig(_Part):
     """Where players fetch audio and artwork."""
 
-    advertise: str = "auto"
-    bind: str = "auto"
+    advertise: Host = "auto"
+    bind: Host = "auto"
     port: Port = 18095
 
 

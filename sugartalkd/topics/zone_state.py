@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from sugartalkd.model import REFERENCE_DB, UNHEARD, Capability, Owner, Playback, Position, Unheard, Zone
-from sugartalkd.topics import group, queue, room, setting
+from sugartalkd.topics import artwork, group, queue, room, setting
 from sugartalkd.topics.payload import ON_OFF, TEXT, decibels, numbers, objects, stamp, words
 from sugartalkd.topics.row import AnyStateRow, EventRow, StateRow, having
 
@@ -187,6 +187,7 @@ STATES: Final[tuple[AnyStateRow, ...]] = (
         ),
         _now_playing,
     ),
+    *artwork.STATES,
     *queue.STATES,
     *group.STATES,
     *room.STATES,
