@@ -387,7 +387,7 @@ class Runner:
         if self.order and self.visible:
             if self.announcement is not None:
                 own = showing.announcing(self.order, present)
-            elif self.phase is Phase.STARTING and self.shown is not None:
+            elif self.phase is Phase.STARTING:
                 own = showing.starting(self.order, self.shown, self._heard, present)
             else:
                 own = showing.playing(self.order, self.shown)
