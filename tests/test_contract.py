@@ -268,7 +268,7 @@ def test_every_state_field_changes_some_row() -> None:
     for part, owner in ((receiver, Owner.RECEIVER), (player, Owner.PLAYER)):
         for one in fields(part):
             if one.name in {"group", "url"}:
-                continue  # the store makes zone ids of the one: ZoneState.group; the other is nobody's business
+                continue  # zone ids are made of the one (ZoneState.group), the other is secret
             changed = replace(part, **{one.name: others[one.name]})  # type: ignore[arg-type]
             heard = replace(receiver, input="NET") if part is player else receiver
             before = rendered(owner, heard, player)
