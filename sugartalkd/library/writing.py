@@ -150,7 +150,7 @@ class Changes:
                 self._connection.executemany(schema.INSERT_EXACT, [(one, row[0]) for one in exact])
                 texts = row[-7:-2]
                 self._connection.execute(
-                    f"INSERT INTO names(rowid, {schema.NAME_COLUMNS}) VALUES(?,?,?,?,?,?)",  # noqa: S608
+                    f"INSERT INTO names(rowid, {schema.NAME_COLUMNS}) VALUES(?,?,?,?,?,?)",
                     (row[0], *texts),
                 )
                 vocabulary.add(self._connection, schema.tokens_of(texts))
@@ -179,7 +179,7 @@ class Changes:
         if row is None:
             return
         self._connection.execute(
-            f"INSERT INTO names(names, rowid, {schema.NAME_COLUMNS}) VALUES('delete',?,?,?,?,?,?)",  # noqa: S608
+            f"INSERT INTO names(names, rowid, {schema.NAME_COLUMNS}) VALUES('delete',?,?,?,?,?,?)",
             row,
         )
         forms = str(row[1]).split("|")

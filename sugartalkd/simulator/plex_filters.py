@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from sugartalkd.simulator.plex_library import EPOCH, SimAlbum, SimArtist, SimTrack
 
@@ -87,7 +87,7 @@ def test(name: str, value: str, kind: int) -> Test | None:
             has = get(item)
         except AttributeError as error:
             raise UnknownField(name) from error
-        several: tuple[object, ...] = has if isinstance(has, tuple) else (has,)
+        several = cast("tuple[object, ...]", has) if isinstance(has, tuple) else (has,)
         return every(_matches(one, operator, wanted, string=string) for one in several)
 
     return holds
