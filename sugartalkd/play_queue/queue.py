@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from sugartalkd.errors import Busy, HeosFailed, OutOfRange
+from sugartalkd.errors import Busy, HeosFailed, OutOfRange, SugartalkError
 from sugartalkd.model import Enqueue, Repeat, Transport
 from sugartalkd.play_queue.announce import Announcement, Before
 from sugartalkd.play_queue.order import Order
@@ -74,7 +74,7 @@ class PlayQueue:
                 self.overtake()
             place = runner.order.put(tracks, enqueue)
             if enqueue is Enqueue.NOW:
-                await runner.start_by_command(runner.aim(place))
+                await self._start(runner.aim(place))
             self.runner.changed()
         return {"queued": len(tracks), "index": place, "length": len(runner.order)}
 
@@ -92,9 +92,8 @@ class PlayQueue:
         runner.order, runner.returned = order, False
         turn = runner.aim(place)
         try:
-            await runner.caretaker.clear()
-            await runner.start_by_command(turn)
-        except BaseException:
+            await self._start(turn, empty=True)
+        except SugartalkError:
             if not before and runner.order is order:
                 runner.drop(None)
             raise
@@ -157,7 +156,33 @@ class PlayQueue:
 
     async def _switch(self, index: int) -> None:
         self.overtake()
-        await self.runner.start_by_command(self.runner.aim(index))
+        await self._start(self.runner.aim(index))
+
+    async def _start(self, turn: int, *, empty: bool = False) -> None:
+        """Start the present track, in an `empty` queue of the player's own; if it fails, what played goes on.
+
+        It ends beside if the command is given up meanwhile: a player that has been told half of it would
+        play what nobody knows.
+        """
+        told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._home.beside.start(self._start_wished(turn, told, empty=empty), f"queue of {self._key}")
+        await told
+
+    async def _start_wished(self, turn: int, told: asyncio.Future[None], *, empty: bool) -> None:
+        runner, shown = self.runner, self.runner.shown
+        runner.begin_anew()
+        try:
+            if empty:
+                await runner.caretaker.clear()
+            await runner.start(turn)
+        except Exception as error:  # noqa: BLE001  # whoever wished it takes it
+            if turn == runner.turn:
+                runner.go_back(shown)
+            if not told.done():
+                told.set_exception(error)
+        else:
+            if not told.done():
+                told.set_result(None)
 
     # -- changing it ---------------------------------------------------------------------------------
 
@@ -295,7 +320,7 @@ class PlayQueue:
         runner = self.runner
         if before.kind == "queue" and self.is_ours:
             if before.playing:
-                await runner.start_by_command(runner.aim(runner.order.index or 0))
+                await self._start(runner.aim(runner.order.index or 0))
             return "queue"
         if before.kind == "item" and before.index is not None:
             await self._device.jump_in_queue(before.index)
