@@ -1,4 +1,4 @@
-"""The command line: run, demo, check, topics, capture, simulate, version."""
+"""The command line: run, demo, check, topics, capture, login, simulate, version."""
 
 from __future__ import annotations
 
@@ -99,6 +99,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     simulate.set_defaults(command=_simulate)
 
+    login = commands.add_parser(
+        "login", help="sign in to Plex: a code to type at plex.tv, then the token is kept"
+    )
+    login.add_argument("service", choices=("plex",))
+    _config_option(login)
+    login.set_defaults(command=_login)
+
     version = commands.add_parser("version", help="print the version")
     version.set_defaults(command=_version)
     return parser
@@ -180,9 +187,9 @@ def _check(arguments: argparse.Namespace) -> int:
     _print(f"  heos       {'not configured' if config.heos is None else config.heos.host}")
     for name, receiver in config.receivers.items():
         _print(f"  receiver   {name} at {receiver.host}:{receiver.port}")
-    _print(f"  zones      {', '.join(config.zones) or 'automatic'}")
     if config.plex is not None:
-        _print("  plex       checked, but this version does not use it yet")
+        _print(f"  plex       {config.plex.url or config.plex.server}, library {config.plex.library}")
+    _print(f"  zones      {', '.join(config.zones) or 'automatic'}")
     if config.heos is None and not config.receivers:
         _complain("warning: no device is configured: add a heos section, or receivers")
     return EXIT_OK
@@ -312,6 +319,26 @@ def _simulate(arguments: argparse.Namespace) -> int:
         hint = hint if isinstance(error, PermissionError) else ""
         _complain(f"cannot listen on {arguments.host}:{port}: {why}{hint}")
         return EXIT_UNAVAILABLE
+
+
+def _login(arguments: argparse.Namespace) -> int:
+    from sugartalkd.plex.login import sign_in  # noqa: PLC0415
+
+    loaded = _load(arguments.config)
+    if loaded is None:
+        return EXIT_CONFIG
+    done = False
+
+    def say(text: str) -> None:
+        _print(text)
+        sys.stdout.flush()  # somebody waits for the code, whatever stands between
+
+    async def work() -> None:
+        nonlocal done
+        done = await sign_in(loaded.state_folder, say)
+
+    _until_interrupted(work())
+    return EXIT_OK if done else EXIT_FAILED
 
 
 def _until_interrupted(work: Coroutine[None, None, None]) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from sugartalkd import log
 from sugartalkd.bridge import Desk
+from sugartalkd.command import Press, Verb
 from sugartalkd.config import ConfigurationFault, load
 from sugartalkd.health import Health
 from sugartalkd.log import LogRecord, get_logger
@@ -16,8 +17,12 @@ from sugartalkd.model import HEOS_LINK, LinkId, LinkState, LinkWord
 from sugartalkd.mqtt.broker import Broker
 from sugartalkd.mqtt.publisher import Publisher
 from sugartalkd.mqtt.reception import Reception
+from sugartalkd.music import MusicLibrary
 from sugartalkd.notify import Notify
 from sugartalkd.parts import Parts
+from sugartalkd.play_queue import file as queue_file
+from sugartalkd.play_queue.player import QueuedPlayer
+from sugartalkd.play_queue.queues import PlayQueues
 from sugartalkd.receivers import Receivers
 from sugartalkd.roster import Roster
 from sugartalkd.state import StateStore, now
@@ -29,13 +34,15 @@ from sugartalkd.zone.inbox import Inbox
 from sugartalkd.zone.room_file import Rooms
 
 if TYPE_CHECKING:
-    from sugartalkd.bridge import HeosSystem
+    from sugartalkd.bridge import HeosSystem, PlexSystem
     from sugartalkd.config import Config, Loaded
     from sugartalkd.heos.session import HeosSession
     from sugartalkd.merge import ZoneState
     from sugartalkd.model import FoundPlayer, Object, PlayerKey, Zone, ZoneId
+    from sugartalkd.play_queue.device import UrlPlayer
     from sugartalkd.state import ZoneReport
     from sugartalkd.zone.device import Player
+    from sugartalkd.zone.outcome import Outcome
 
 _log = get_logger(__name__)
 
@@ -69,6 +76,7 @@ class Daemon:
         self.store = StateStore()
         self._inboxes: dict[ZoneId, Inbox] = {}
         self.rooms = Rooms(loaded.state_folder / room_file.FILE, self.store)
+        self.queues = PlayQueues(self.store, self._url_player, loaded.state_folder / queue_file.FILE)
         self._desk = Desk(self)
         self._heos: HeosSession | None = None
         self._players: tuple[FoundPlayer, ...] = ()
@@ -84,6 +92,15 @@ class Daemon:
             self._publisher,
             allow_admin=lambda: self._loaded.config.allow_admin,
             allow_raw=lambda: self._loaded.config.allow_raw,
+        )
+        self._music = MusicLibrary(
+            self.store,
+            self._parts,
+            self.queues,
+            loaded.state_folder,
+            config.mqtt.bridge_id,
+            post_event=self._publisher.post_event,
+            stop_zone=self._stop_zone,
         )
         self._broker = Broker(
             config.mqtt,
@@ -103,6 +120,10 @@ class Daemon:
     def heos(self) -> HeosSystem | None:
         return None if self._heos is None else self._heos.requests
 
+    @property
+    def plex(self) -> PlexSystem | None:
+        return self._music.system
+
     # -- one run -------------------------------------------------------------------------------------
 
     async def run(self) -> End:
@@ -116,6 +137,7 @@ class Daemon:
                 self._parts.start("broker", lambda: self._broker.run(self._publisher.run))
                 self._parts.start("desk", self._desk.run)
                 self._parts.start("rooms", self.rooms.run)
+                self._parts.start("queues", self.queues.run)
                 self._parts.start("health", self._report_health)
                 self._parts.start("settle", self._settle)
                 self._parts.start("watchdog", self._feed_watchdog)
@@ -175,6 +197,7 @@ class Daemon:
         else:
             self._start_heos(config)
         self._receivers.start(config)
+        self._music.apply(None, config)
 
     def _start_heos(self, config: Config) -> None:
         from sugartalkd.heos.session import HeosSession  # noqa: PLC0415  # 1 MB that only HEOS needs
@@ -248,9 +271,7 @@ class Daemon:
                 self._parts.start(f"{_ZONE_TASK}{zone.id}", inbox.run)
 
     def _devices(self, zone: Zone) -> ZoneDevices:
-        player = None
-        if zone.player is not None and self._heos is not None:
-            player = self._heos.player(zone.player)
+        player = None if zone.player is None else self._player_of(zone.player)
         receiver = None
         if zone.receiver is not None:
             receiver = self._receivers.zone(zone.receiver, zone.receiver_zone)
@@ -258,7 +279,22 @@ class Daemon:
         return ZoneDevices(zone, self.store, room, player, receiver, self._player_of)
 
     def _player_of(self, key: PlayerKey) -> Player | None:
+        player = self._url_player(key)
+        return None if player is None else QueuedPlayer(player, self.queues)
+
+    def _url_player(self, key: PlayerKey) -> UrlPlayer | None:
+        """The player as its driver offers it."""
         return None if self._heos is None else self._heos.player(key)
+
+    def _stop_zone(self, zone: ZoneId, why: str) -> None:
+        """Somebody with a say in it ends what a zone plays."""
+
+        def answer(outcome: Outcome) -> None:
+            if outcome.error is not None:
+                _log.warning("a zone was not stopped", zone=zone, wanted_by=why, error=str(outcome.error))
+
+        if (inbox := self._inboxes.get(zone)) is not None:
+            inbox.submit(Press(Verb.STOP), answer, asked=False)
 
     # -- configuration -------------------------------------------------------------------------------
 
@@ -291,6 +327,7 @@ class Daemon:
             if new.heos is not None:
                 self._start_heos(new)
         self._receivers.apply(old, new)
+        self._music.apply(old, new)
         self.renew_zones()
         self._publisher.refresh_info()
 
@@ -326,4 +363,5 @@ class Daemon:
         """Zones are the publisher's business."""
 
     def zone_reported(self, zone: Zone, report: ZoneReport) -> None:
-        _log.warning("the player reports an error", zone=zone.id, error=report.text)
+        if (error := report.content.get("error")) is not None:
+            _log.warning("something could not be played", zone=zone.id, error=error)

@@ -222,8 +222,8 @@ class HeosSession:
         self.no_reply(known.found.key)
 
     def reported(self, known: Known, error: str) -> None:
-        text = translate.text(error) or "unknown"
-        self._store.report(known.found.key, ZoneReport("playback_error", text))
+        text = translate.without_urls(translate.text(error) or "unknown")
+        self._store.report(known.found.key, ZoneReport("playback_error", {"error": text}))
 
     def account_changed(self, name: str | None) -> None:
         self._account.heard(name)

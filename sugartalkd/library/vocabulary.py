@@ -1,0 +1,118 @@
+"""The words of the library by how they begin, end and sound, so that a misspelt one is found by comparing few."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator
+
+LONGEST: Final = 24
+MOST: Final = 8
+"""So many corrections of a word are tried."""
+_SHORT: Final = 5
+"""Words of fewer letters may differ in one letter, others in two."""
+_SOUNDS: Final = tuple(
+    (re.compile(pattern), sound)
+    for pattern, sound in (
+        (r"^(?:kn|gn|pn)", "n"),
+        (r"^wr", "r"),
+        (r"^ps", "s"),
+        (r"^wh", "w"),
+        (r"^x", "s"),
+        (r"ough|augh", "o"),
+        (r"igh", "i"),
+        (r"tch|sch|sh|ch|ti(?=o)|ci(?=[ao])", "x"),
+        (r"dg(?=[eiy])", "j"),
+        (r"ph", "f"),
+        (r"gh", "g"),
+        (r"th", "t"),
+        (r"ck|q|c(?![eiy])", "k"),
+        (r"c", "s"),
+        (r"x(?<!^)", "x"),
+        (r"z", "s"),
+        (r"v", "f"),
+        (r"d", "t"),
+        (r"b", "p"),
+        (r"mb$", "m"),
+    )
+)
+
+
+@lru_cache(maxsize=4096)
+def sound(word: str) -> str:
+    """A key that words have in common when they sound nearly alike in English."""
+    for pattern, letter in _SOUNDS:
+        word = pattern.sub(letter, word)
+    first = "a" if word[:1] in "aeiouy" else word[:1]
+    rest = re.sub(r"[aeiouyhw]", "", word[1:])
+    return re.sub(r"(.)\1+", r"\1", first + rest)
+
+
+def _names(word: str) -> tuple[str, str, str]:
+    return f"<{word[:2]}{len(word)}", f">{word[-2:]}{len(word)}", f"={sound(word)}"
+
+
+def indexed(word: str) -> bool:
+    """Whether corrections of this word make sense."""
+    return 1 < len(word) <= LONGEST and word.isascii()
+
+
+def buckets(words: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Name and content of all buckets, for words with the most frequent first."""
+    contents: defaultdict[str, list[str]] = defaultdict(list)
+    for word in words:
+        if indexed(word):
+            for name in _names(word):
+                contents[name].append(word)
+    return ((name, " ".join(content)) for name, content in sorted(contents.items()))
+
+
+def add(connection: sqlite3.Connection, words: Iterable[str]) -> None:
+    """Put words in that are new or known; they count as rare until the next full sync."""
+    for word in words:
+        fresh = connection.execute("INSERT OR IGNORE INTO token VALUES(?,1)", (word,)).rowcount
+        if fresh > 0 and indexed(word):
+            connection.executemany(
+                "INSERT INTO bucket VALUES(?,?) ON CONFLICT(name) DO UPDATE SET tokens = tokens || ' ' || excluded.tokens",
+                [(name, word) for name in _names(word)],
+            )
+
+
+def known(connection: sqlite3.Connection, word: str) -> bool:
+    return connection.execute("SELECT 1 FROM token WHERE text = ?", (word,)).fetchone() is not None
+
+
+def corrections(connection: sqlite3.Connection, word: str) -> list[str]:
+    """Words of the library that may have been meant, most likely first, the word itself not among them."""
+    if not indexed(word):
+        return []
+    reach = 1 if len(word) < _SHORT else 2
+    lengths = range(max(1, len(word) - reach), len(word) + reach + 1)
+    alike = [f"<{word[:2]}{length}" for length in lengths] + [f">{word[-2:]}{length}" for length in lengths]
+    sounding = set(_read(connection, [f"={sound(word)}"]))
+    choices = list(dict.fromkeys([*_read(connection, alike), *sounding]))
+    ranked: list[tuple[float, int, str]] = []
+    for choice, distance, place in process.extract(
+        word, choices, scorer=OSA.distance, score_cutoff=reach + 1, limit=None
+    ):
+        sounds = choice in sounding
+        if choice != word and (distance <= reach or sounds):
+            ranked.append(
+                (distance - (0.8 if sounds else 0) - (0.3 if choice[0] == word[0] else 0), place, choice)
+            )
+    ranked.sort()
+    return [choice for _, _, choice in ranked[:MOST]]
+
+
+def _read(connection: sqlite3.Connection, names: list[str]) -> list[str]:
+    marks = ",".join("?" * len(names))
+    rows = connection.execute(f"SELECT tokens FROM bucket WHERE name IN ({marks})", names)  # noqa: S608
+    return [word for (tokens,) in rows for word in tokens.split()]
