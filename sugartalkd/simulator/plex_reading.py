@@ -162,7 +162,7 @@ class Reading:
         query = list(request.query.items())
         try:
             found = filters.chosen(self._ordered(kind, request.query.get("sort", "")), kind, query)
-        except (filters.UnknownField, ValueError):
+        except (filters.UnknownField, ValueError, AttributeError, TypeError):
             return failure(400, "Bad Request")
         if "limit" in request.query:
             found = found[: int(request.query["limit"])]
