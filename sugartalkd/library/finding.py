@@ -116,7 +116,7 @@ class Finder:
         for start, end, figures in reversed(resolver.numerals(words)):
             words[start:end] = [figures]
         forms.add(" ".join(words))
-        for number in schema.exact_of(forms):
+        for number in schema.exact_of(tuple(forms)):
             self._take(
                 search,
                 meaning,
