@@ -13,11 +13,11 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sugartalkd.errors import SugartalkError
+from sugartalkd.errors import NoMatch, SugartalkError
 from sugartalkd.library import Builder, Changes
 from sugartalkd.model import MediaKind
 from sugartalkd.plex import pages
@@ -46,7 +46,7 @@ class Job:
     """What the daemon wants done."""
 
     origin: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     section: str
     section_uuid: str
     machine_id: str
@@ -77,7 +77,7 @@ class Lists:
             path = pages.PLAYLISTS if playlists else pages.section_list(self._job.section, kind)
             done = 0
             self.counts[kind] = 0
-            for page in pages.listing(self._http, path, PAGE):
+            for page in self._pages(path, optional=playlists):
                 if self.clock is None:
                     self.clock = page.clock or int(time.time()) - 3600
                 done += page.count
@@ -88,6 +88,13 @@ class Lists:
                     self.playlists.update(one.key for one in entries)
                 self._say(f"{kind.value}s", done, page.total)
                 yield entries
+
+    def _pages(self, path: str, *, optional: bool) -> Iterator[pages.Page]:
+        try:
+            yield from pages.listing(self._http, path, PAGE)
+        except NoMatch:
+            if not optional:
+                raise  # there is no such section any more; accounts without playlists may do without
 
     def _new(self, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
         keys = {one.key for one in entries}
