@@ -184,7 +184,7 @@ def name(text: str) -> Name:  # noqa: C901  # one step after the other
             guests = _GUEST_ASIDE.fullmatch(inside)
             found = version_of(inside)
             rest = core[: aside.start()] + core[aside.end() :]
-            if (guests or found) and plain(rest):
+            if (guests or found) and rest.strip():
                 extra.append(guests[1] if guests else inside)
                 version |= found if not guests else Version.NONE
                 core = rest
@@ -198,8 +198,8 @@ def name(text: str) -> Name:  # noqa: C901  # one step after the other
             core = core[: dashed[-1].start()]
     main = plain(core)
     if not main:
-        main = called(text)
-        return Name((main, *_others(main, ["".join(text.split()).casefold()])), version)
+        main = called(core)
+        return Name((main, *_others(main, ["".join(core.split()).casefold()])), version, " ".join(extra))
     if not core.isascii():
         other_forms.append(plain(core.translate(_GERMAN)))
         if not main.isascii():

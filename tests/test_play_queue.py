@@ -248,9 +248,10 @@ async def test_what_cannot_be_played_at_all(home: QueueHome) -> None:
         await home.play("plex:album:9")
     with pytest.raises(Unsupported, match="no radio"):
         await player.play_media("plex:album:9", Enqueue.REPLACE, shuffle=None, radio=True)
+    first = home.library.album(2)
     home.sounds.fails = PlexOffline("the Plex server does not answer")
     with pytest.raises(PlexOffline):
-        await home.play(first := home.library.album(2))
+        await home.play(first)
     assert (home.runner().order.index, home.titles(), home.starts()) == (None, "", [])
     home.sounds.fails = None
     await home.play(first)

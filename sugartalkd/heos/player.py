@@ -167,6 +167,14 @@ class PlayerControl:
             return None
 
     @property
+    def place(self) -> int | None:
+        """Which item of its own queue plays, from 0, as far as it says."""
+        try:
+            return self._system.present(self._key)[0].queue_index
+        except HeosOffline:
+            return None
+
+    @property
     def address(self) -> str | None:
         """Where it is in the network."""
         try:

@@ -31,6 +31,7 @@ class System(Protocol):
     """What is needed of the system that the player belongs to."""
 
     def own_connection(self, timeout: float | None = None) -> CommandConnection: ...
+    def changed(self, known: Known) -> None: ...
 
 
 async def tidy(system: System, known: Known, pid: int) -> None:
@@ -64,6 +65,7 @@ async def tidy(system: System, known: Known, pid: int) -> None:
     finally:
         known.urls.renumbering = False
         connection.close()
+        system.changed(known)
 
 
 async def _stale(heos: Heos, pid: int) -> list[int]:

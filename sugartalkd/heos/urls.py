@@ -37,6 +37,7 @@ class Urls:
         """Those that cannot be seen yet, in order."""
         self._before: int | None = None
         """The qid of the "Url Stream" that was there before; each of them is one further."""
+        self._cleared = False
         self._shown: Started | None = None
         self._qid: int | None = None
         """Of the one that plays."""
@@ -52,7 +53,8 @@ class Urls:
     def start(self, url: str, track: Track | None, media: HeosNowPlayingMedia | None) -> None:
         """This one is being started while that media plays."""
         if not self.starting:
-            self._before = media.queue_id if media is not None and media.song == URL_STREAM else None
+            known = media is not None and media.song == URL_STREAM and not self._cleared
+            self._before = media.queue_id if media is not None and known else None
         self._starting.append(Started(url, track, time.monotonic() + START_LIMIT))
 
     def started(self, url: str) -> None:
@@ -65,18 +67,20 @@ class Urls:
         self._starting = [one for one in self._starting if one.url != url]
 
     def cleared(self) -> None:
-        """The queue was emptied: qids begin anew."""
-        self._before = None
+        """The queue was emptied: qids begin anew, whatever was read last."""
+        self._before, self._cleared = None, True
 
     def read(self, media: HeosNowPlayingMedia) -> int | None:
         """This media was announced and plays now; the qid it had before if it only got another one."""
+        self._cleared = False
         if media.song != URL_STREAM:
             self._shown = None
-        elif self.starting and (self._before is None or media.queue_id != self._before):
-            steps = 1 if self._before is None else (media.queue_id or 0) - self._before
-            number = max(0, min(steps, len(self._starting)) - 1)
-            self._shown, self._qid = self._starting[number], media.queue_id
-            self._starting, self._before = self._starting[number + 1 :], media.queue_id
+        elif self.starting and (self._before is None or (media.queue_id or 0) > self._before):
+            # URLs are always added at the end, so this is a new one. Quick starts may be announced together.
+            further = 1 if self._before is None else (media.queue_id or 0) - self._before
+            number = min(further, len(self._starting))
+            self._shown, self._qid = self._starting[number - 1], media.queue_id
+            self._starting, self._before = self._starting[number:], media.queue_id
         elif media.queue_id != self._qid and self.renumbering:
             before, self._qid = self._qid, media.queue_id
             return before

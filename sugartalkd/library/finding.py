@@ -26,13 +26,17 @@ Group: TypeAlias = list[Words]
 
 _ENOUGH: Final = 0.93
 """A fit that needs no further search."""
+_CORRECTED: Final = 0.04
+_CORRECTED_WORD: Final = 0.02
+_CHANGED_WORD: Final = 0.1
+"""What it costs to take a word for another though the library has it."""
 _LEAST: Final = 0.6
 _ALTERNATIVES: Final = 10
 _RANKED: Final = 48
 """So many of the candidates are compared in detail."""
 _ANYWHERE: Final = "{nt na nb nx}"
 _TITLE: Final = "{nt nx}"
-_LIMITS: Final = (60, 60, 120)
+_MOST_ROWS: Final = 120
 _MOST_QUERIES: Final = 60
 _MOST_WORDS: Final = 12
 _RANGES: Final = (
@@ -54,6 +58,9 @@ class _Search:
     best: float = 0.0
     queries: int = 0
     corrected: dict[str, list[str]] = field(default_factory=dict)
+    """What a word may have been meant to be."""
+    known: dict[str, bool] = field(default_factory=dict)
+    """Whether the library has a word."""
 
 
 class Finder:
@@ -110,16 +117,13 @@ class Finder:
             words[start:end] = [figures]
         forms.add(" ".join(words))
         for number in schema.exact_of(forms):
-            for first, end in _ranges(meaning, search.wished):
-                self._take(
-                    search,
-                    meaning,
-                    f"SELECT {_CANDIDATE} FROM exact JOIN entry e ON e.id = exact.id "
-                    "WHERE exact.hash = ? AND exact.id >= ? AND exact.id < ?",
-                    [number, first, end],
-                    "exact.id",
-                    40,
-                )
+            self._take(
+                search,
+                meaning,
+                f"SELECT {_CANDIDATE} FROM exact JOIN entry e ON e.id = exact.id WHERE exact.hash = ?",
+                [number],
+                "exact.id",
+            )
 
     def _other_words(self, search: _Search, meaning: Reading) -> None:
         """The words may be misspelt, misheard, run together, torn apart, or one too many."""
@@ -130,7 +134,7 @@ class Finder:
             word
             for _, words in parts
             for word in words
-            if not vocabulary.known(self._reader.connection, word)
+            if not self._known(search, word)
         }
         if unknown:
             groups = [
@@ -147,16 +151,21 @@ class Finder:
             return
         self._without_one(search, meaning, groups)
 
+    def _known(self, search: _Search, word: str) -> bool:
+        if word not in search.known:
+            search.known[word] = vocabulary.known(self._reader.connection, word)
+        return search.known[word]
+
     def _corrected(self, search: _Search, word: str) -> Group:
         """What a word may be: itself, others like it, two words run together."""
         if word not in search.corrected:
             search.corrected[word] = vocabulary.corrections(self._reader.connection, word)
-        group: Group = [(word,)] if vocabulary.known(self._reader.connection, word) else []
+        group: Group = [(word,)] if self._known(search, word) else []
         group += [(one,) for one in search.corrected[word]]
         group += [(one,) for one in resolver.SAME.get(word, ())]
         for place in range(1, len(word)):
             halves = (word[:place], word[place:])
-            if all(vocabulary.known(self._reader.connection, half) for half in halves):
+            if all(self._known(search, half) for half in halves):
                 group.append(halves)
         return group
 
@@ -166,7 +175,7 @@ class Finder:
         place = 0
         while place + 1 < len(words):
             joined = words[place] + words[place + 1]
-            ones = [joined] if vocabulary.known(self._reader.connection, joined) else []
+            ones = [joined] if self._known(search, joined) else []
             if len(joined) > 4:
                 ones += vocabulary.corrections(self._reader.connection, joined)[:3]
             if ones:
@@ -195,35 +204,38 @@ class Finder:
         match = _expression(groups, search.wished)
         if not match:
             return False
-        found = False
-        for (first, end), limit in zip(
-            _ranges(meaning, search.wished), _limits(meaning, search.wished), strict=True
-        ):
-            found |= self._take(
-                search,
-                meaning,
-                f"SELECT {_CANDIDATE} FROM names JOIN entry e ON e.id = names.rowid "
-                "WHERE names MATCH ? AND names.rowid >= ? AND names.rowid < ?",
-                [match, first, end],
-                "names.rowid",
-                limit,
-            )
-        return found
+        return self._take(
+            search,
+            meaning,
+            f"SELECT {_CANDIDATE} FROM names JOIN entry e ON e.id = names.rowid WHERE names MATCH ?",
+            [match],
+            "names.rowid",
+        )
 
-    def _take(
-        self, search: _Search, meaning: Reading, sql: str, values: list[object], order: str, limit: int
-    ) -> bool:
+    def _take(self, search: _Search, meaning: Reading, sql: str, values: list[object], order: str) -> bool:
+        """Rank what a query finds, so many of every kind; whether there was any."""
         if search.queries >= _MOST_QUERIES:
             return False
-        search.queries += 1
         conditions, more = _conditions(search.wished)
-        rows = self._reader.rows(f"{sql}{conditions} ORDER BY {order} LIMIT ?", [*values, *more, limit])
+        kind = search.wished.kind or meaning.kind
+        first, end = (0, _RANGES[-1][1]) if kind is None else schema.id_range(kind)
+        rows: list[tuple] = []
+        while first < end:
+            search.queries += 1
+            sql_whole = f"{sql}{conditions} AND {order} >= ? AND {order} < ? ORDER BY {order} LIMIT ?"
+            part = self._reader.rows(sql_whole, [*values, *more, first, end, _MOST_ROWS])
+            rows += part
+            if len(part) < _MOST_ROWS:
+                break
+            first = next(last for _, last in _RANGES if last > part[-1][0])  # the next kind may have better ones
         for row in _nearest(meaning, rows):
             number, title, artists, album, version, year = row
             candidate = Candidate(
                 schema.kind_of(number), title, artists, album, version, year, schema.liking_of(number)
             )
             fit = resolver.fit(meaning, search.tolerated, candidate)
+            if search.corrected and fit < _ENOUGH:
+                fit = max(fit, _corrected_fit(search, meaning, candidate))
             present = search.found.get(number)
             if present is None or present[1] < fit:
                 search.found[number] = (resolver.rank(fit, candidate), fit, candidate)
@@ -353,6 +365,30 @@ def _meanings(wished: Wished) -> Iterable[Reading]:
         )
 
 
+def _corrected_fit(search: _Search, meaning: Reading, candidate: Candidate) -> float:
+    """How well it fits when what is in it was meant by the words that are not."""
+    there = schema.tokens_of((candidate.title, candidate.artists, candidate.album))
+    changed, cost = 0, _CORRECTED
+
+    def text(wished: str) -> str:
+        nonlocal changed, cost
+        words = wished.split()
+        for place, word in enumerate(words):
+            if word not in there:
+                for other in search.corrected.get(word, ()):
+                    if other in there:
+                        words[place] = other
+                        changed += 1
+                        cost += _CHANGED_WORD if search.known.get(word) else _CORRECTED_WORD
+                        break
+        return " ".join(words)
+
+    other = replace(meaning, title=text(meaning.title), artist=text(meaning.artist), source=text(meaning.source))
+    if not changed:
+        return 0.0
+    return resolver.fit(other, search.tolerated, candidate) - cost
+
+
 def _parts(meaning: Reading) -> list[tuple[str, list[str]]]:
     """The words to be found, and in which columns."""
     if not meaning.artist and not meaning.source:
@@ -434,15 +470,6 @@ def _conditions(wished: Wished) -> tuple[str, list[object]]:
 
 def _span(wished: Wished) -> tuple[int, int]:
     return (0, _RANGES[-1][1]) if wished.kind is None else schema.id_range(wished.kind)
-
-
-def _ranges(meaning: Reading, wished: Wished) -> tuple[tuple[int, int], ...]:
-    kind = wished.kind or meaning.kind
-    return _RANGES if kind is None else (schema.id_range(kind),)
-
-
-def _limits(meaning: Reading, wished: Wished) -> tuple[int, ...]:
-    return _LIMITS if wished.kind is None and meaning.kind is None else (_LIMITS[-1],)
 
 
 def _nearest(meaning: Reading, rows: list[tuple]) -> Iterable[tuple]:

@@ -43,7 +43,7 @@ CREATE TABLE bucket(name TEXT PRIMARY KEY, tokens TEXT) WITHOUT ROWID;
 CREATE VIRTUAL TABLE names USING fts5({NAME_COLUMNS}, content='entry', content_rowid='id',
   tokenize='ascii', detail=column, columnsize=0);
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab(names, row);
-"""  # noqa: S608  # our own column names
+"""  # our own column names
 ARTISTS_END: Final = 2 << _KIND_BITS
 UNIQUE: Final = "CREATE UNIQUE INDEX by_key ON entry(key)"
 INDEXES: Final = (
@@ -54,7 +54,7 @@ INDEXES: Final = (
     "CREATE INDEX by_rating ON entry(rating) WHERE rating IS NOT NULL",
     f"CREATE INDEX by_name ON entry(nt) WHERE id < {ARTISTS_END}",
 )
-INSERT: Final = f"INSERT OR IGNORE INTO entry({_COLUMNS}) VALUES({','.join('?' * _WIDTH)})"  # noqa: S608
+INSERT: Final = f"INSERT OR IGNORE INTO entry({_COLUMNS}) VALUES({','.join('?' * _WIDTH)})"
 INSERT_EXACT: Final = "INSERT OR IGNORE INTO exact VALUES(?,?)"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from sugartalkd.library import schema, vocabulary
 from sugartalkd.library.reading import opened
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sugartalkd.library.entry import Entry
+
+
+_IN_MEMORY: Final = 32 << 20
 
 
 class Builder:
@@ -65,7 +68,10 @@ class Builder:
         for index in schema.INDEXES:
             run(index)
         self._connection.executemany(schema.INSERT_EXACT, sorted(self._exact))
+        run(f"INSERT INTO names(names, rank) VALUES('hashsize', {_IN_MEMORY})")  # fewer pieces, quicker to search
         run("INSERT INTO names(names) VALUES('rebuild')")
+        run("INSERT INTO names(names) VALUES('optimize')")
+        run("INSERT INTO names(names, rank) VALUES('hashsize', 1048576)")
         words = run("SELECT term, doc FROM vocabulary").fetchall()
         self._connection.executemany("INSERT INTO token VALUES(?,?)", words)
         words.sort(key=_documents, reverse=True)
@@ -150,7 +156,7 @@ class Changes:
                 self._connection.executemany(schema.INSERT_EXACT, [(one, row[0]) for one in exact])
                 texts = row[-7:-2]
                 self._connection.execute(
-                    f"INSERT INTO names(rowid, {schema.NAME_COLUMNS}) VALUES(?,?,?,?,?,?)",  # noqa: S608
+                    f"INSERT INTO names(rowid, {schema.NAME_COLUMNS}) VALUES(?,?,?,?,?,?)",
                     (row[0], *texts),
                 )
                 vocabulary.add(self._connection, schema.tokens_of(texts))
@@ -179,7 +185,7 @@ class Changes:
         if row is None:
             return
         self._connection.execute(
-            f"INSERT INTO names(names, rowid, {schema.NAME_COLUMNS}) VALUES('delete',?,?,?,?,?,?)",  # noqa: S608
+            f"INSERT INTO names(names, rowid, {schema.NAME_COLUMNS}) VALUES('delete',?,?,?,?,?,?)",
             row,
         )
         forms = str(row[1]).split("|")

@@ -37,6 +37,11 @@ class UrlPlayer(Protocol):
     @property
     def progress(self) -> Progress | None: ...
     @property
+    def place(self) -> int | None:
+        """Which item of its own queue plays, from 0, as far as it says."""
+        ...
+
+    @property
     def address(self) -> str | None: ...
 
     async def set_volume(self, level: int) -> None: ...
@@ -54,7 +59,7 @@ class UrlPlayer(Protocol):
         ...
 
     def adopt(self, url: str, track: Track, place: int | None) -> bool:
-        """Whether it plays this URL, started before we were; `place` is what `queue_index` was."""
+        """Whether it plays this URL, started before we were; `place` is what it said then."""
         ...
 
     async def tidy_streams(self) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from sugartalkd.errors import Busy, HeosFailed, OutOfRange
+from sugartalkd.errors import Busy, HeosFailed, OutOfRange, SugartalkError
 from sugartalkd.model import Enqueue, Repeat, Transport
 from sugartalkd.play_queue.announce import Announcement, Before
 from sugartalkd.play_queue.order import Order
@@ -23,6 +24,8 @@ RESTARTS_AFTER: Final = 3.0
 """Seconds into a track from which on `previous` begins it again."""
 WAITING: Final = 4
 """Announcements that may wait (contract 5)."""
+STOP_LIMIT: Final = 2.0
+"""Seconds in which a player tells that it has stopped."""
 INHERITS: Final = 10.0
 """Seconds after an announcement in which the next one brings back what that one interrupted."""
 
@@ -71,7 +74,7 @@ class PlayQueue:
                 self.overtake()
             place = runner.order.put(tracks, enqueue)
             if enqueue is Enqueue.NOW:
-                await runner.start_by_command(runner.aim(place))
+                await self._start(runner.aim(place))
             self.runner.changed()
         return {"queued": len(tracks), "index": place, "length": len(runner.order)}
 
@@ -89,9 +92,8 @@ class PlayQueue:
         runner.order, runner.returned = order, False
         turn = runner.aim(place)
         try:
-            await runner.caretaker.clear()
-            await runner.start_by_command(turn)
-        except BaseException:
+            await self._start(turn, empty=True)
+        except SugartalkError:
             if not before and runner.order is order:
                 runner.drop(None)
             raise
@@ -154,7 +156,33 @@ class PlayQueue:
 
     async def _switch(self, index: int) -> None:
         self.overtake()
-        await self.runner.start_by_command(self.runner.aim(index))
+        await self._start(self.runner.aim(index))
+
+    async def _start(self, turn: int, *, empty: bool = False) -> None:
+        """Start the present track, in an `empty` queue of the player's own; if it fails, what played goes on.
+
+        It ends beside if the command is given up meanwhile: a player that has been told half of it would
+        play what nobody knows.
+        """
+        told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._home.beside.start(self._start_wished(turn, told, empty=empty), f"queue of {self._key}")
+        await told
+
+    async def _start_wished(self, turn: int, told: asyncio.Future[None], *, empty: bool) -> None:
+        runner, shown = self.runner, self.runner.shown
+        runner.begin_anew()
+        try:
+            if empty:
+                await runner.caretaker.clear()
+            await runner.start(turn)
+        except Exception as error:  # noqa: BLE001  # whoever wished it takes it
+            if turn == runner.turn:
+                runner.go_back(shown)
+            if not told.done():
+                told.set_exception(error)
+        else:
+            if not told.done():
+                told.set_result(None)
 
     # -- changing it ---------------------------------------------------------------------------------
 
@@ -236,23 +264,31 @@ class PlayQueue:
             await self._outlast(announcement, device, seconds)
         finally:
             self._over(announcement)
+        interruption.ended_at = time.monotonic()
         if announcement.error is not None:
             await interruption.resume()
             raise HeosFailed(f"the announcement could not be played: {announcement.error}")
-        interruption.ended_at = time.monotonic()
         return interruption
+
+    def is_last(self, interruption: QueueInterruption) -> bool:
+        """Whether no other announcement follows on this one."""
+        return not self._waiting and self._interruption is interruption
 
     async def _outlast(self, announcement: Announcement, device: UrlPlayer, seconds: float) -> None:
         """Wait for its end; what is too long is stopped."""
         if announcement.error is not None:
             return
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await announcement.over.wait()
-        except TimeoutError:
-            async with self.runner.attempts.lock:
-                if self.runner.announcement is announcement:
-                    await device.stop()
+        if announcement.over.is_set():
+            return
+        async with self.runner.attempts.lock:
+            if self.runner.announcement is announcement:
+                await device.stop()
+        with suppress(TimeoutError):  # what is still heard of it then is taken for somebody else's
+            async with asyncio.timeout(STOP_LIMIT):
+                await announcement.over.wait()
 
     def _over(self, announcement: Announcement, *, begun: bool = True) -> None:
         """It is over, or could not begin, so that what played goes on."""
@@ -284,7 +320,7 @@ class PlayQueue:
         runner = self.runner
         if before.kind == "queue" and self.is_ours:
             if before.playing:
-                await runner.start_by_command(runner.aim(runner.order.index or 0))
+                await self._start(runner.aim(runner.order.index or 0))
             return "queue"
         if before.kind == "item" and before.index is not None:
             await self._device.jump_in_queue(before.index)
@@ -323,7 +359,9 @@ class QueueInterruption:
         return before
 
     async def resume(self) -> str | None:
-        """Bring it back, unless somebody wished something else meanwhile."""
+        """Bring it back, unless somebody wished something else meanwhile, or another announcement does it."""
+        if not self._queue.is_last(self):
+            return None
         before, self._before = self._before, None
         if before is None or self._turn != self._queue.runner.turn:
             return None

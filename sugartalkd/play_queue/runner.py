@@ -7,13 +7,7 @@ import time
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
-from sugartalkd.errors import (
-    HeosOffline,
-    PlexOffline,
-    PlexUnauthorized,
-    SugartalkError,
-    Superseded,
-)
+from sugartalkd.errors import HeosOffline, PlexOffline, PlexUnauthorized, SugartalkError
 from sugartalkd.log import get_logger
 from sugartalkd.model import Transport
 from sugartalkd.play_queue import showing
@@ -81,7 +75,7 @@ class Runner:
         self.returned = False
         """It was kept from an earlier run, and the player has not been heard since."""
         self.announcement: Announcement | None = None
-        self._shown: Track | None = None
+        self.shown: Track | None = None
         """What people see playing."""
         self._heard: PlayerState | None = None
         """What the player said last while it played that."""
@@ -133,8 +127,9 @@ class Runner:
     def _note(self, state: PlayerState, attempt: Attempt) -> None:
         if state.transport is not Transport.IDLE:
             self._heard = state
-        if state.queue_index is not None and attempt.place != state.queue_index:
-            attempt.place = state.queue_index
+        place = self.home.device(self.key).place
+        if place is not None and attempt.place != place:
+            attempt.place = place
             self.home.changed()
 
     def _await_start(self, state: PlayerState, transport: Transport, *, ours: bool, foreign: bool) -> None:
@@ -156,6 +151,8 @@ class Runner:
             streams.adopt(attempt.stream)
             # If it does, this calls `heard`.
             if self.home.device(self.key).adopt(attempt.stream.url, attempt.track, attempt.place):
+                if self.phase is Phase.STOPPED:
+                    self._seen(transport)
                 return
         self.drop(FOREIGN)
 
@@ -164,7 +161,7 @@ class Runner:
         attempt = self.attempt
         if attempt is None:
             return
-        self._shown = attempt.track
+        self.shown = attempt.track
         self.phase = Phase.PLAYING if transport is Transport.PLAYING else Phase.PAUSED
         self.clock.start(attempt.track.duration, running=transport is Transport.PLAYING)
         self._by_hand, self.visible = False, True
@@ -304,18 +301,12 @@ class Runner:
         if track is not None:
             await self.attempts.begin(track, turn, transcode=transcode, wanted=lambda: turn == self.turn)
 
-    async def start_by_command(self, turn: int) -> None:
-        """As `start`, now that somebody wishes it; if it fails, what played goes on."""
+    def begin_anew(self) -> None:
+        """Somebody wishes it: what failed before does not count."""
         self._failures, self._retried = 0, False
-        shown = self._shown
-        try:
-            await self.start(turn)
-        except BaseException as error:
-            if turn == self.turn and not isinstance(error, Superseded):
-                self._go_back(shown)
-            raise
 
-    def _go_back(self, shown: Track | None) -> None:
+    def go_back(self, shown: Track | None) -> None:
+        """What was wished could not be started: what was `shown` until then goes on, if it does."""
         raw, place = self.home.store.player(self.key), self.order.place_of(shown)
         if raw is None or place is None or raw.transport in {None, Transport.IDLE}:
             self.rest()
@@ -348,7 +339,7 @@ class Runner:
     def rest(self) -> None:
         """Nothing plays; the queue is kept."""
         self.phase = Phase.STOPPED
-        self._shown, self._by_hand, self._stopped_at = None, False, float("-inf")
+        self.shown, self._by_hand, self._stopped_at = None, False, float("-inf")
         self.clock.run(running=False)
         self.home.changed()
 
@@ -396,8 +387,8 @@ class Runner:
         if self.order and self.visible:
             if self.announcement is not None:
                 own = showing.announcing(self.order, present)
-            elif self.phase is Phase.STARTING and self._shown is not None:
-                own = showing.starting(self.order, self._shown, self._heard, present)
+            elif self.phase is Phase.STARTING:
+                own = showing.starting(self.order, self.shown, self._heard, present)
             else:
-                own = showing.playing(self.order, self._shown)
+                own = showing.playing(self.order, self.shown)
         self.home.store.put_own(self.key, own)

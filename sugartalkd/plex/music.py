@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol
 
 from sugartalkd.errors import NoMatch, SugartalkError, Unsupported
-from sugartalkd.library import NotSynced
+from sugartalkd.library import Matches, NotSynced
 from sugartalkd.model import Found, Item, MediaKind, Page
 from sugartalkd.plex import media_id as ids
 from sugartalkd.plex import translate
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sugartalkd.command import LibraryTask, Wished
-    from sugartalkd.library import Entry, Library, Match
+    from sugartalkd.library import Entry, Library
     from sugartalkd.model import Artwork, Object, Track
     from sugartalkd.plex.server import Server
 
@@ -23,9 +23,7 @@ LIVE: Final = 20
 """Items asked for where the server itself has to search."""
 RADIO: Final = 100
 """Tracks that a radio begins with."""
-MARGIN: Final = 0.03
-"""By how much the best has to be better than the next, to be sure of it."""
-_ROOTS: Final = (("artists", "Artists"), ("playlists", "Playlists"), ("recently_added", "Recently added"))
+_ROOTS: Final = (("artists", "Artists"), ("playlists", "Playlists"))
 
 
 class Link(Protocol):
@@ -55,25 +53,25 @@ class PlexMusic:
     async def find(self, wished: Wished) -> Found:
         """What a phrase means. Raises NoMatch, and while there is no index what the server raises."""
         matches = await self._matches(wished)
-        if not matches:
+        if not matches.items:
             entries = await self._live(wished)
             if not entries:
                 raise NoMatch(f"nothing in the Plex library is like {_told(wished)}")
             return Found(
                 translate.item(entries[0]), tuple(map(translate.item, entries[1 : 1 + ALTERNATIVES])), True
             )
-        best, *others = matches
+        best, *others = matches.items
         return Found(
             translate.item(best.entry, best.score),
             tuple(translate.item(one.entry, one.score) for one in others[:ALTERNATIVES]),
-            ambiguous=bool(others) and best.score - others[0].score < MARGIN,
+            matches.ambiguous,
         )
 
-    async def _matches(self, wished: Wished) -> Sequence[Match]:
+    async def _matches(self, wished: Wished) -> Matches:
         try:
-            return (await self._link.library.find(wished)).items
+            return await self._link.library.find(wished)
         except NotSynced:
-            return ()
+            return Matches()
 
     async def _live(self, wished: Wished) -> Sequence[Entry]:
         """The server's own search: what is not in the index may be in Plex all the same."""
@@ -130,8 +128,6 @@ class PlexMusic:
                     entries, total = await self._link.library.artists(limit, offset)
                 case "playlists":
                     return await self.playlists(limit, offset)
-                case "recently_added":
-                    entries, total = await self._link.library.recently_added(limit, offset)
                 case _:
                     raise NoMatch(
                         f"the Plex library has no root {root!r}; plex/browse without one lists them"

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sugartalkd.errors import NoMatch, SugartalkError
+from sugartalkd.errors import SugartalkError
 from sugartalkd.library import Builder, Changes
 from sugartalkd.model import MediaKind
 from sugartalkd.plex import pages
@@ -74,10 +74,9 @@ class Lists:
     def __iter__(self) -> Iterator[tuple[Entry, ...]]:
         for kind in (*LISTS, MediaKind.PLAYLIST):
             playlists = kind is MediaKind.PLAYLIST
-            path = pages.PLAYLISTS if playlists else pages.section_list(self._job.section, kind)
             done = 0
             self.counts[kind] = 0
-            for page in self._pages(path, optional=playlists):
+            for page in self._pages(kind):
                 if self.clock is None:
                     self.clock = page.clock or int(time.time()) - 3600
                 done += page.count
@@ -89,19 +88,17 @@ class Lists:
                 self._say(f"{kind.value}s", done, page.total)
                 yield entries
 
-    def _pages(self, path: str, *, optional: bool) -> Iterator[pages.Page]:
-        try:
-            yield from pages.listing(self._http, path, PAGE)
-        except NoMatch:
-            if not optional:
-                raise  # there is no such section any more; accounts without playlists may do without
-
     def _new(self, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
         keys = {one.key for one in entries}
         if len(keys) != len(entries) or not self.keys.isdisjoint(keys):
             entries = tuple({one.key: one for one in entries if one.key not in self.keys}.values())
         self.keys |= keys
         return entries
+
+    def _pages(self, kind: MediaKind) -> Iterator[pages.Page]:
+        if kind is MediaKind.PLAYLIST:
+            return pages.playlists(self._http, PAGE)
+        return pages.listing(self._http, pages.section_list(self._job.section, kind), PAGE)
 
 
 def build(job: Job, lists: Lists) -> None:

@@ -18,6 +18,7 @@ from sugartalkd.simulator.plex_timeline import Timeline
 from sugartalkd.simulator.plex_wire import failure, header
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Self
 
     from aiohttp.typedefs import Handler
@@ -44,6 +45,7 @@ class PlexSimulator(PlexState):
         token: str | None = TOKEN,
         seed: int = 1,
         track_seconds: float | None = None,
+        trace: Callable[[str], None] | None = None,
     ) -> None:
         """Nothing is opened yet.
 
@@ -54,6 +56,7 @@ class PlexSimulator(PlexState):
             token: The only one taken; None lets in whoever brings none.
             seed: The same one makes the same library.
             track_seconds: How long every track is; None makes them as long as songs are.
+            trace: Given one text per request, with whatever stands in its query.
         """
         super().__init__(tracks, token=token, seed=seed, track_seconds=track_seconds)
         self.host = host
@@ -64,6 +67,7 @@ class PlexSimulator(PlexState):
         """One of Plex's own players."""
         self.maintenance = Maintenance(self)
         self.notifications = Notifications(self)
+        self._trace = trace
         self._runner: web.AppRunner | None = None
 
     @property
@@ -132,6 +136,8 @@ class PlexSimulator(PlexState):
                 response = failure(error.status, error.reason)
             response = await self._distorted(request, response)
         line.status = response.status
+        if self._trace is not None:
+            self._trace(f"{line.method} {request.path_qs} -> {line.status}")
         return response
 
     async def _distorted(self, request: web.Request, response: web.StreamResponse) -> web.StreamResponse:

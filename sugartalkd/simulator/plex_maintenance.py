@@ -104,7 +104,7 @@ class Maintenance:
 
     async def _token(self, request: web.Request) -> web.Response:
         token = f"transient-{uuid4()}"
-        self._state.transient_tokens.add(token)
+        self._state.other_tokens.add(token)
         return answer(request, {"size": 0, "token": token})
 
     # Stations, and what sounds alike.

@@ -68,8 +68,8 @@ class PlexState:
         """What plays, by session identifier."""
         self.terminated: set[str] = set()
         """Sessions whose next report is answered with the end of it."""
-        self.transient_tokens: set[str] = set()
-        """Given out for players."""
+        self.other_tokens: set[str] = set()
+        """Those given out for players, and the account's."""
         self.refreshing_until = 0.0
         """Unix seconds until which a scan is under way."""
         self.sockets: set[web.WebSocketResponse] = set()
@@ -82,7 +82,7 @@ class PlexState:
     def may(self, token: str | None) -> bool:
         if self.faults.unauthorized:
             return False
-        return token == self.token or token in self.transient_tokens
+        return token == self.token or token in self.other_tokens
 
     def section_attributes(self) -> Element:
         """What says on a container that it is about the section."""
@@ -113,7 +113,7 @@ class PlexState:
 
     async def notify(self, kind: str, **lists: list[dict[str, Any]]) -> None:
         """Send a frame of that type to everybody who listens."""
-        frame = {"NotificationContainer": {"type": kind, "size": 1, **lists}}
+        frame = {"NotificationContainer": {"type": kind, "size": sum(map(len, lists.values())), **lists}}
         for listener in list(self.sockets):
             if not listener.closed:
                 await listener.send_json(frame)
