@@ -82,11 +82,15 @@ def _parser() -> argparse.ArgumentParser:
     capture.set_defaults(command=_capture)
 
     simulate = commands.add_parser("simulate", help="run one simulated device until Ctrl-C")
-    simulate.add_argument("device", choices=("heos", "avr"))
+    simulate.add_argument("device", choices=("heos", "avr", "plex"))
     simulate.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
-    simulate.add_argument("--port", type=_port, help="default: 1255 for heos, 23 for avr")
+    simulate.add_argument("--port", type=_port, help="default: 1255 for heos, 23 for avr, 32400 for plex")
     simulate.add_argument("--player", action="append", metavar="NAME", help="heos: a player; may be repeated")
     simulate.add_argument("--zones", type=int, choices=(1, 2, 3), default=2, help="avr: number of zones")
+    simulate.add_argument("--tracks", type=int, default=200, help="plex: size of the library (default: 200)")
+    simulate.add_argument(
+        "--track-seconds", type=_seconds, help="plex: length of every track (default: as songs are)"
+    )
     simulate.add_argument(
         "--replay",
         type=Path,
@@ -286,7 +290,7 @@ def _simulate(arguments: argparse.Namespace) -> int:
     if len(set(names)) < len(names):
         _complain("--player: players are told apart by their names, so each needs its own")
         return EXIT_USAGE
-    port = arguments.port or (1255 if arguments.device == "heos" else 23)
+    port = arguments.port or {"heos": 1255, "avr": 23, "plex": 32400}[arguments.device]
     try:
         recorded = (
             None if arguments.replay is None else replay.read_device(arguments.replay, arguments.device)
@@ -300,6 +304,11 @@ def _simulate(arguments: argparse.Namespace) -> int:
 
             system = None if recorded is None else replay.HeosReplay(recorded)
             return _until_interrupted(heos.serve(arguments.host, port, names, system))
+        if arguments.device == "plex":
+            from sugartalkd.simulator import plex_serve  # noqa: PLC0415
+
+            tracks, seconds = arguments.tracks, arguments.track_seconds
+            return _until_interrupted(plex_serve.serve(arguments.host, port, tracks, seconds))
         from sugartalkd.simulator import avr  # noqa: PLC0415
 
         receiver = None if recorded is None else replay.AvrReplay(recorded)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from enum import IntFlag
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 
 class Version(IntFlag):
@@ -25,8 +24,7 @@ class Version(IntFlag):
     COMPILATION = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(NamedTuple):
     """A name taken apart; every text is plain, the first of `forms` is the name itself."""
 
     forms: tuple[str, ...]
@@ -174,7 +172,7 @@ def name(text: str) -> Name:  # noqa: C901  # one step after the other
         return Name((" ".join(text.lower().split()),))
     version, extra, other_forms = Version.NONE, list[str](), list[str]()
     core = text
-    guest = _GUEST.search(core)
+    guest = _GUEST.search(core) if "eat" in text or "ft." in text or "EAT" in text else None
     if guest and "(" not in core[: guest.start()] and "[" not in core[: guest.start()]:
         extra.append(plain(guest[1]))
         core = core[: guest.start()]
@@ -184,13 +182,13 @@ def name(text: str) -> Name:  # noqa: C901  # one step after the other
             guests = _GUEST_ASIDE.fullmatch(inside)
             found = version_of(inside)
             rest = core[: aside.start()] + core[aside.end() :]
-            if (guests or found) and plain(rest):
+            if (guests or found) and rest.strip():
                 extra.append(guests[1] if guests else inside)
                 version |= found if not guests else Version.NONE
                 core = rest
             elif inside and (rest := plain(rest)):
                 other_forms += [rest, inside] if " " in inside else [rest]
-    if dashed := list(_DASHED.finditer(core)):
+    if " " in core and (dashed := list(_DASHED.finditer(core))):
         segment = plain(core[dashed[-1].end() :])
         if found := version_of(segment):
             version |= found
@@ -198,13 +196,14 @@ def name(text: str) -> Name:  # noqa: C901  # one step after the other
             core = core[: dashed[-1].start()]
     main = plain(core)
     if not main:
-        main = called(text)
-        return Name((main, *_others(main, ["".join(text.split()).casefold()])), version)
+        main = called(core)
+        return Name((main, *_others(main, ["".join(core.split()).casefold()])), version, " ".join(extra))
     if not core.isascii():
         other_forms.append(plain(core.translate(_GERMAN)))
         if not main.isascii():
             other_forms.append(latin(core))
-    extra += [plain(one).replace(" ", "") for one in _GLUED.findall(core)]
+    if any(glue in core for glue in "-/.:·*"):
+        extra += [plain(one).replace(" ", "") for one in _GLUED.findall(core)]
     return Name((main, *_others(main, other_forms)), version, " ".join(extra))
 
 

@@ -102,6 +102,7 @@ _VERSION_WORDS: Final = re.compile(
     r"\b(?:(?:the|an?) )?((?:(?:karaoke|live|remix(?:ed)?|acoustic|instrumental|demo|cover|unplugged|piano)"
     r"(?: (?:version|recording|cut|take|mix))?)|club mix|backing track|in concert|version)\b(?: of\b)?"
 )
+_SPELT: Final = re.compile(r"(?<=\b\w) (?=\w\b)")
 _SIGN: Final = re.compile(r"(?:^|(?<=\s))(\+|÷|×|=|!!!)(?=$|\s+by\s)")
 
 
@@ -140,6 +141,8 @@ def _all_readings(phrase: str) -> Iterator[Reading]:
 def _cuts(text: str) -> Iterator[str]:
     """The text, and less and less of it."""
     yield text
+    if (spelt := _SPELT.sub("", text)) != text:
+        yield spelt
     while (end := _END.search(text)) and end.start():
         text = text[: end.start()]
         yield text
@@ -156,7 +159,9 @@ def _parsed(text: str, weight: float) -> Iterator[Reading]:
         _, one, artist = found.groups()
         by = re.sub(r"^(?:the )?(?:artist|band|group|singer) ", "", artist)
         if one is None:
-            yield Reading(by, kind=MediaKind.ARTIST, weight=weight - 0.004)
+            if "best" in text or "hits" in text:
+                yield Reading("greatest hits", artist=by, kind=MediaKind.ALBUM, weight=weight - 0.004)
+            yield Reading(by, kind=MediaKind.ARTIST, weight=weight - 0.014)
         elif _KINDS[one] in {MediaKind.TRACK, MediaKind.ALBUM}:
             yield Reading("", artist=by, kind=_KINDS[one], weight=weight - 0.004)
     if (found := _KIND_LAST.fullmatch(text)) and not _KIND_FIRST.fullmatch(text):
@@ -171,7 +176,7 @@ def _parsed(text: str, weight: float) -> Iterator[Reading]:
     if found := _KIND_FIRST.fullmatch(text):
         yield from _sources(found[2], _KINDS[found[1]], weight)
     if found := _OF_ARTIST.fullmatch(text):
-        yield Reading(found[1], kind=MediaKind.ARTIST, weight=weight - 0.004)
+        yield Reading(found[1], kind=MediaKind.ARTIST, weight=weight - 0.014)
     yield from _split(text, None, weight)
 
 
@@ -255,22 +260,15 @@ _TENS: Final = {
     )
 }
 _ALIKE: Final = {
-    "u": "you",
-    "r": "are",
-    "ur": "your",
-    "to": "2",
-    "too": "2",
-    "two": "2",
-    "for": "4",
-    "four": "4",
-    "thru": "through",
-    "ya": "you",
-    "cuz": "cause",
-    "til": "till",
-}
+    "u": "you", "r": "are", "ur": "your", "to": "2", "too": "2", "two": "2", "for": "4", "four": "4",
+    "thru": "through", "ya": "you", "cuz": "cause", "til": "till",
+    "ii": "2", "iii": "3", "iv": "4", "vi": "6", "vii": "7", "viii": "8", "ix": "9",
+}  # fmt: skip
 SAME: Final = {
     "u": ("you",), "you": ("u",), "r": ("are",), "are": ("r",), "to": ("2", "two", "too"), "too": ("2", "to"),
-    "two": ("2", "to"), "2": ("two", "to", "too"), "for": ("4", "four"), "four": ("4",), "4": ("four", "for"),
+    "two": ("2", "to", "ii"), "2": ("two", "to", "too", "ii"), "three": ("iii",), "3": ("iii",),
+    "for": ("4", "four"), "four": ("4", "iv"), "4": ("four", "for", "iv"), "iv": ("4", "four"),
+    "ii": ("2", "two"), "iii": ("3", "three"),
     "ur": ("your",), "thru": ("through",), "through": ("thru",), "til": ("till",), "till": ("til",),
 }  # fmt: skip
 """Words that are spoken alike."""
@@ -354,6 +352,9 @@ _UNASKED: Final = (
     (Version.OTHER, 0.001),
 )
 _NOT_ASKED_ONE: Final = 0.15
+_BY_ARTIST: Final = 0.75
+"""Something by the artist who was named."""
+_SURNAME: Final = 0.9
 _OTHER_FORM: Final = 0.985
 _KIND_ORDER: Final = {
     MediaKind.ARTIST: 0.009,
@@ -426,10 +427,14 @@ def _fit_whole(wished: str, candidate: Candidate) -> float:
     for form in candidate.title.split("|"):
         title = loose(form)
         best = max(best, 0.97 * _partly(one, said, title))
+        if candidate.kind is MediaKind.ARTIST and title.endswith(f" {one}"):
+            best = max(best, _SURNAME)
         if candidate.kind in {MediaKind.ARTIST, MediaKind.PLAYLIST}:
             continue
         for performer in candidate.artists.split("|"):
             artist = loose(performer)
+            if one == artist:
+                best = max(best, _BY_ARTIST)
             best = max(best, 0.99 * _together(one, said, title, artist))
             if candidate.album:
                 best = max(best, 0.96 * _together(one, said, title, f"{artist} {loose(candidate.album)}"))

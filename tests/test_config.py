@@ -94,6 +94,14 @@ def test_every_fault_is_named_with_its_line(tmp_path: Path) -> None:
         ({"zones": {"a": {"receiver": "denon", "inputs": {"A": "TV", "B": "TV"}}}, **HOUSE}, "twice"),
         ({"mqtt": {"password": "x", "password_file": "y"}}, "both given"),
         ({"mqtt": {"password_file": "none"}}, "cannot be read"),
+        (
+            {"media": {"advertise": "http://10.0.0.2"}},
+            "media.advertise: 'http://10.0.0.2' is not a host name",
+        ),
+        ({"media": {"advertise": "10.0.0.2:80"}}, "a port does not belong here"),
+        ({"media": {"advertise": "0.0.0.0"}}, "is no address that a player can reach"),
+        ({"media": {"advertise": ".".join(["a" * 50] * 4)}}, "longer than 200 characters"),
+        ({"media": {"bind": "10.0.0.300"}}, "is not an IPv4 address"),
     ],
 )
 def test_faults(tmp_path: Path, content: str | dict[str, Any], said: str) -> None:

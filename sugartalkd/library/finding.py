@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from rapidfuzz import fuzz, process
@@ -26,13 +27,21 @@ Group: TypeAlias = list[Words]
 
 _ENOUGH: Final = 0.93
 """A fit that needs no further search."""
+_GOOD: Final = 0.88
+"""The same, once words were taken for others."""
+_POOR: Final = 0.75
+_FEW: Final = 4
+_CORRECTED: Final = 0.03
+_CORRECTED_WORD: Final = 0.02
+_CHANGED_WORD: Final = 0.1
+"""What it costs to take a word for another though the library has it."""
 _LEAST: Final = 0.6
 _ALTERNATIVES: Final = 10
 _RANKED: Final = 48
 """So many of the candidates are compared in detail."""
 _ANYWHERE: Final = "{nt na nb nx}"
 _TITLE: Final = "{nt nx}"
-_LIMITS: Final = (60, 60, 120)
+_MOST_ROWS: Final = 120
 _MOST_QUERIES: Final = 60
 _MOST_WORDS: Final = 12
 _RANGES: Final = (
@@ -54,6 +63,9 @@ class _Search:
     best: float = 0.0
     queries: int = 0
     corrected: dict[str, list[str]] = field(default_factory=dict)
+    """What a word may have been meant to be."""
+    known: dict[str, bool] = field(default_factory=dict)
+    """Whether the library has a word."""
 
 
 class Finder:
@@ -84,15 +96,16 @@ class Finder:
             if search.best >= 0.997:
                 break
         if search.best < _ENOUGH:
-            for meaning in meanings[:4]:
+            telling = [one for one in meanings if one.artist or one.source or one.kind]
+            for meaning in [*telling[:3], *reversed([one for one in meanings if one not in telling][:3])][:4]:
                 self._other_words(search, meaning)
-                if search.best >= _ENOUGH:
+                if search.best >= _GOOD:
                     break
         ranked = sorted(search.found.items(), key=lambda one: (-one[1][0], one[0]))
         return [(row, fit, candidate) for row, (_, fit, candidate) in ranked if fit >= _LEAST]
 
     def _exact_words(self, search: _Search, meaning: Reading) -> None:
-        if meaning.title and not meaning.artist and not meaning.source and not meaning.version:
+        if meaning.title and not (meaning.artist or meaning.source or meaning.version or search.wished.genre):
             self._exact_name(search, meaning)
         parts = _parts(meaning)
         groups = [(columns, _groups(words)) for columns, words in parts]
@@ -109,81 +122,103 @@ class Finder:
         for start, end, figures in reversed(resolver.numerals(words)):
             words[start:end] = [figures]
         forms.add(" ".join(words))
-        for number in schema.exact_of(forms):
-            for first, end in _ranges(meaning, search.wished):
-                self._take(
-                    search,
-                    meaning,
-                    f"SELECT {_CANDIDATE} FROM exact JOIN entry e ON e.id = exact.id "
-                    "WHERE exact.hash = ? AND exact.id >= ? AND exact.id < ?",
-                    [number, first, end],
-                    "exact.id",
-                    40,
-                )
+        for number in schema.exact_of(tuple(forms)):
+            self._take(
+                search,
+                meaning,
+                f"SELECT {_CANDIDATE} FROM exact JOIN entry e ON e.id = exact.id WHERE exact.hash = ?",
+                [number],
+                "exact.id",
+            )
 
     def _other_words(self, search: _Search, meaning: Reading) -> None:
-        """The words may be misspelt, misheard, run together, torn apart, or one too many."""
+        """The words may be misspelt, misheard, torn apart, run together, or one too many."""
         parts = [(columns, words[:_MOST_WORDS]) for columns, words in _parts(meaning)]
-        if not any(words for _, words in parts):
+        said = [word for _, words in parts for word in words]
+        if not said:
             return
-        unknown = {
-            word
-            for _, words in parts
-            for word in words
-            if not vocabulary.known(self._reader.connection, word)
-        }
-        if unknown:
-            groups = [
-                (columns, [self._corrected(search, word) if word in unknown else [(word,)] for word in words])
-                for columns, words in parts
-            ]
-            groups = [(columns, [group for group in some if group]) for columns, some in groups]
-            if self._query(search, meaning, groups) and search.best >= _ENOUGH:
+        self._learn(search, [*said, *(one + other for one, other in pairwise(said))])
+        joined = any(search.known[one + other] for one, other in pairwise(said))
+        if joined or not all(search.known[word] for word in said):
+            self._query(search, meaning, self._alternatives(search, parts, every=False))
+            if search.best >= _GOOD:
                 return
-        groups = [(columns, self._joined(search, words)) for columns, words in parts]
-        groups = [(columns, [group for group in some if group]) for columns, some in groups]
+        groups = self._alternatives(search, parts, every=True)
         self._query(search, meaning, groups)
-        if search.best >= _ENOUGH:
+        if search.best >= _GOOD:
             return
-        self._without_one(search, meaning, groups)
+        if not all(search.known[word] for word in said):
+            self._query(search, meaning, [(columns, self._rejoined(search, words)) for columns, words in parts])
+        if search.best < _POOR:
+            self._without_one(search, meaning, groups)
+
+    def _learn(self, search: _Search, words: list[str]) -> None:
+        """Look up which words the library has."""
+        fresh = [word for word in words if word not in search.known]
+        if fresh:
+            there = vocabulary.known(self._reader.connection, fresh)
+            search.known.update((word, word in there) for word in fresh)
+
+    def _alternatives(self, search: _Search, parts: list[tuple[str, list[str]]], *, every: bool) -> list[tuple[str, list[Group]]]:
+        """What each word may be, `every` one or only those that the library does not have."""
+        found: list[tuple[str, list[Group]]] = []
+        for columns, words in parts:
+            groups: list[Group] = []
+            place = 0
+            while place < len(words):
+                word = words[place]
+                group = self._corrected(search, word) if every or not search.known[word] else [(word,)]
+                if place + 1 < len(words) and search.known.get(joined := word + words[place + 1]):
+                    after = words[place + 1]
+                    afters = self._corrected(search, after) if every or not search.known[after] else [(after,)]
+                    group = [(joined,), *((*one, *other) for one in group[:3] for other in afters[:3])]
+                    place += 1
+                if group:
+                    groups.append(group)
+                place += 1
+            found.append((columns, groups))
+        return found
 
     def _corrected(self, search: _Search, word: str) -> Group:
         """What a word may be: itself, others like it, two words run together."""
         if word not in search.corrected:
             search.corrected[word] = vocabulary.corrections(self._reader.connection, word)
-        group: Group = [(word,)] if vocabulary.known(self._reader.connection, word) else []
-        group += [(one,) for one in search.corrected[word]]
+        group: Group = [(word,)] if search.known[word] else []
+        group += [(one,) for one in search.corrected[word][: _FEW if search.known[word] else None]]
         group += [(one,) for one in resolver.SAME.get(word, ())]
-        for place in range(1, len(word)):
-            halves = (word[:place], word[place:])
-            if all(vocabulary.known(self._reader.connection, half) for half in halves):
-                group.append(halves)
+        if len(word) > 3 and not search.known[word]:  # noqa: PLR2004
+            halves = [(word[:place], word[place:]) for place in range(1, len(word))]
+            self._learn(search, [half for both in halves for half in both])
+            group += [both for both in halves if search.known[both[0]] and search.known[both[1]]]
         return group
 
-    def _joined(self, search: _Search, words: list[str]) -> list[Group]:
-        """Alternatives for every word, and neighbours that may be one."""
-        groups = [self._corrected(search, word) for word in words]
+    def _rejoined(self, search: _Search, words: list[str]) -> list[Group]:
+        """Unknown words as the beginning or the end of one that was torn apart and misspelt."""
+        groups: list[Group] = []
         place = 0
-        while place + 1 < len(words):
-            joined = words[place] + words[place + 1]
-            ones = [joined] if vocabulary.known(self._reader.connection, joined) else []
-            if len(joined) > 4:
-                ones += vocabulary.corrections(self._reader.connection, joined)[:3]
-            if ones:
-                both = [(*one, *other) for one in groups[place][:4] for other in groups[place + 1][:4]]
-                groups[place] = both + [(one,) for one in ones]
-                groups[place + 1] = []
+        while place < len(words):
+            group: Group = []
+            if place + 1 < len(words) and not (search.known[words[place]] and search.known[words[place + 1]]):
+                joined = words[place] + words[place + 1]
+                if joined not in search.corrected:
+                    search.corrected[joined] = vocabulary.corrections(self._reader.connection, joined)
+                group = [(one,) for one in search.corrected[joined][:_FEW]]
+            if group:
                 place += 1
+            else:
+                group = self._corrected(search, words[place])
+            if group:
+                groups.append(group)
             place += 1
         return groups
 
     def _without_one(self, search: _Search, meaning: Reading, groups: list[tuple[str, list[Group]]]) -> None:
         every = [(part, place) for part, (_, some) in enumerate(groups) for place in range(len(some))]
-        if len(every) < 2:
+        if len(every) < 2:  # noqa: PLR2004
             return
         for part, place in every[:5]:
             fewer = [
-                (columns, [group for at, group in enumerate(some) if (number, at) != (part, place)])
+                (columns, [group[:_FEW] for at, group in enumerate(some) if (number, at) != (part, place)])
                 for number, (columns, some) in enumerate(groups)
             ]
             self._query(search, meaning, fewer)
@@ -195,35 +230,38 @@ class Finder:
         match = _expression(groups, search.wished)
         if not match:
             return False
-        found = False
-        for (first, end), limit in zip(
-            _ranges(meaning, search.wished), _limits(meaning, search.wished), strict=True
-        ):
-            found |= self._take(
-                search,
-                meaning,
-                f"SELECT {_CANDIDATE} FROM names JOIN entry e ON e.id = names.rowid "
-                "WHERE names MATCH ? AND names.rowid >= ? AND names.rowid < ?",
-                [match, first, end],
-                "names.rowid",
-                limit,
-            )
-        return found
+        return self._take(
+            search,
+            meaning,
+            f"SELECT {_CANDIDATE} FROM names JOIN entry e ON e.id = names.rowid WHERE names MATCH ?",
+            [match],
+            "names.rowid",
+        )
 
-    def _take(
-        self, search: _Search, meaning: Reading, sql: str, values: list[object], order: str, limit: int
-    ) -> bool:
+    def _take(self, search: _Search, meaning: Reading, sql: str, values: list[object], order: str) -> bool:
+        """Rank what a query finds, so many of every kind; whether there was any."""
         if search.queries >= _MOST_QUERIES:
             return False
-        search.queries += 1
         conditions, more = _conditions(search.wished)
-        rows = self._reader.rows(f"{sql}{conditions} ORDER BY {order} LIMIT ?", [*values, *more, limit])
+        kind = search.wished.kind or meaning.kind
+        first, end = (0, _RANGES[-1][1]) if kind is None else schema.id_range(kind)
+        rows: list[tuple] = []
+        while first < end:
+            search.queries += 1
+            sql_whole = f"{sql}{conditions} AND {order} >= ? AND {order} < ? ORDER BY {order} LIMIT ?"
+            part = self._reader.rows(sql_whole, [*values, *more, first, end, _MOST_ROWS])
+            rows += part
+            if len(part) < _MOST_ROWS:
+                break
+            first = next(last for _, last in _RANGES if last > part[-1][0])  # the next kind may have better ones
         for row in _nearest(meaning, rows):
             number, title, artists, album, version, year = row
             candidate = Candidate(
                 schema.kind_of(number), title, artists, album, version, year, schema.liking_of(number)
             )
             fit = resolver.fit(meaning, search.tolerated, candidate)
+            if search.corrected and fit < _ENOUGH:
+                fit = max(fit, _corrected_fit(search, meaning, candidate))
             present = search.found.get(number)
             if present is None or present[1] < fit:
                 search.found[number] = (resolver.rank(fit, candidate), fit, candidate)
@@ -353,6 +391,30 @@ def _meanings(wished: Wished) -> Iterable[Reading]:
         )
 
 
+def _corrected_fit(search: _Search, meaning: Reading, candidate: Candidate) -> float:
+    """How well it fits when what is in it was meant by the words that are not."""
+    there = schema.tokens_of((candidate.title, candidate.artists, candidate.album))
+    changed, cost = 0, _CORRECTED
+
+    def text(wished: str) -> str:
+        nonlocal changed, cost
+        words = wished.split()
+        for place, word in enumerate(words):
+            if word not in there:
+                for other in search.corrected.get(word, ()):
+                    if other in there:
+                        words[place] = other
+                        changed += 1
+                        cost += _CHANGED_WORD if search.known.get(word) else _CORRECTED_WORD
+                        break
+        return " ".join(words)
+
+    other = replace(meaning, title=text(meaning.title), artist=text(meaning.artist), source=text(meaning.source))
+    if not changed:
+        return 0.0
+    return resolver.fit(other, search.tolerated, candidate) - cost
+
+
 def _parts(meaning: Reading) -> list[tuple[str, list[str]]]:
     """The words to be found, and in which columns."""
     if not meaning.artist and not meaning.source:
@@ -434,15 +496,6 @@ def _conditions(wished: Wished) -> tuple[str, list[object]]:
 
 def _span(wished: Wished) -> tuple[int, int]:
     return (0, _RANGES[-1][1]) if wished.kind is None else schema.id_range(wished.kind)
-
-
-def _ranges(meaning: Reading, wished: Wished) -> tuple[tuple[int, int], ...]:
-    kind = wished.kind or meaning.kind
-    return _RANGES if kind is None else (schema.id_range(kind),)
-
-
-def _limits(meaning: Reading, wished: Wished) -> tuple[int, ...]:
-    return _LIMITS if wished.kind is None and meaning.kind is None else (_LIMITS[-1],)
 
 
 def _nearest(meaning: Reading, rows: list[tuple]) -> Iterable[tuple]:

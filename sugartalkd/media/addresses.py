@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 from typing import Final
 
@@ -15,7 +16,7 @@ def towards(player: str | None) -> str:
 
     Connecting a UDP socket asks the kernel for the way and sends nothing.
     """
-    host = player or _SOMEWHERE
+    host = player if player is not None and _is_address(player) else _SOMEWHERE  # a name would be looked up
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:
@@ -27,3 +28,11 @@ def towards(player: str | None) -> str:
 
 def in_url(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import re
-import secrets
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -18,7 +16,9 @@ from sugartalkd.aside import Aside
 from sugartalkd.errors import Internal, SugartalkError
 from sugartalkd.log import get_logger
 from sugartalkd.media import addresses
-from sugartalkd.media.transfer import Broken, Transfer
+from sugartalkd.media.connection import QuietServer, base_headers, empty
+from sugartalkd.media.names import PATTERN, Names
+from sugartalkd.media.transfer import Refused, Transfer, told
 from sugartalkd.model import Stream
 
 if TYPE_CHECKING:
@@ -26,24 +26,23 @@ if TYPE_CHECKING:
 
 _log = get_logger(__name__)
 
-LIFETIME: Final = 6 * 3600.0
-"""Seconds after its last use that a URL still works: a paused player may come back late."""
-_ID_BYTES: Final = 9
-_AUDIO: Final = re.compile(r"/a/([A-Za-z0-9_-]{12})\.[a-z0-9]{2,4}")
-_PICTURE: Final = re.compile(r"/i/([A-Za-z0-9_.-]{1,200})\.(?:jpg|png)")
-_NOTHING: Final = 404
-_NOT_ALLOWED: Final = 405
+MARGIN: Final = 6 * 3600.0
+"""Seconds beyond a track's length that its URL still works after its last use: players are paused long."""
+PICTURE_LIFETIME: Final = 24 * 3600.0
+END_LIMIT: Final = 0.1
+"""Seconds that what is under way may take to end when the server does."""
+_AUDIO: Final = re.compile(rf"/a/({PATTERN})\.[a-z0-9]{{2,4}}")
+_PICTURE: Final = re.compile(rf"/i/({PATTERN})\.jpg")
+_NOT_MODIFIED, _NOTHING, _NOT_ALLOWED, _BAD_GATEWAY = 304, 404, 405, 502
 
 
 @dataclass(slots=True, eq=False)
-class _Entry:
-    """One URL that works."""
+class _Audio:
+    """A track that may be fetched."""
 
     media_id: str
     guid: str | None
     transcode: bool
-    expires: float
-    """On the monotonic clock."""
     source: Source | None = None
     trouble: str | None = None
 
@@ -59,7 +58,9 @@ class MediaServer:
         self._bind = bind
         self._advertise = advertise
         self._port = port
-        self._entries: dict[str, _Entry] = {}
+        self._audio: Names[_Audio] = Names()
+        self._shown: Names[str] = Names()
+        """Pictures, by artwork_id."""
         self._sites: dict[str, web.TCPSite] = {}
         self._runner: web.ServerRunner | None = None
         self._starting = asyncio.Lock()
@@ -71,10 +72,10 @@ class MediaServer:
             await asyncio.get_running_loop().create_future()
         finally:
             await self._beside.end()
-            if self._runner is not None:
-                await self._runner.cleanup()
-            self._runner = None
+            runner, self._runner = self._runner, None
             self._sites.clear()
+            if runner is not None:
+                await runner.cleanup()
 
     # -- for the queue -------------------------------------------------------------------------------
 
@@ -86,44 +87,42 @@ class MediaServer:
         source, _ = await asyncio.gather(
             self._origin.describe(media_id, guid, transcode=transcode), self._listen(local)
         )
-        self._drop_expired()
-        name = secrets.token_urlsafe(_ID_BYTES)
-        self._entries[name] = _Entry(media_id, guid, source.transcoded, time.monotonic() + LIFETIME, source)
-        host = local if self._advertise == "auto" else self._advertise
-        url = f"http://{addresses.in_url(host, self._port)}/a/{name}.{source.extension}"
-        return Stream(url, media_id, source.transcoded, guid)
+        audio = _Audio(media_id, guid, source.transcoded, source)
+        name = self._audio.give(audio, MARGIN + (source.seconds or 0.0))
+        return Stream(self._url(local, f"/a/{name}.{source.extension}"), media_id, source.transcoded, guid)
 
     def adopt(self, stream: Stream) -> None:
         """A player may still fetch this, which was opened before the daemon was started again."""
         parts = urlsplit(stream.url)
-        found = _AUDIO.fullmatch(parts.path)
-        if found is None or parts.hostname is None:
+        if (name := _name(stream)) is None or parts.hostname is None or self._audio.get(name) is not None:
             return
-        expires = time.monotonic() + LIFETIME
-        self._entries[found[1]] = _Entry(stream.media_id, stream.guid, stream.transcoded, expires)
+        self._audio.put(name, _Audio(stream.media_id, stream.guid, stream.transcoded), 2 * MARGIN)
         local = parts.hostname if self._advertise == "auto" else addresses.towards(None)
         self._beside.start(self._listen_again(local), "listening for players again")
 
-    async def _listen_again(self, local: str) -> None:
-        with suppress(Internal):  # logged, and tried again when something is played
-            await self._listen(local)
-
     def close(self, stream: Stream) -> None:
         """Nobody needs it any more; what is under way is finished."""
-        if (found := _AUDIO.fullmatch(urlsplit(stream.url).path)) is not None:
-            self._entries.pop(found[1], None)
+        if (name := _name(stream)) is not None:
+            self._audio.drop(name)
 
     def trouble(self, stream: Stream) -> str | None:
         """Why its content could not be brought to the player; `None` if all went well."""
-        found = _AUDIO.fullmatch(urlsplit(stream.url).path)
-        entry = None if found is None else self._entries.get(found[1])
-        return None if entry is None else entry.trouble
+        audio = None if (name := _name(stream)) is None else self._audio.get(name)
+        return None if audio is None else audio.trouble
 
-    def _drop_expired(self) -> None:
-        present = time.monotonic()
-        self._entries = {name: one for name, one in self._entries.items() if one.expires > present}
+    # -- for players that show pictures --------------------------------------------------------------
+
+    async def show(self, artwork_id: str, *, player_address: str | None) -> str:
+        """A URL of this picture for this player. Raises Internal."""
+        local = addresses.towards(player_address)
+        await self._listen(local)
+        return self._url(local, f"/i/{self._shown.give(artwork_id, PICTURE_LIFETIME)}.jpg")
 
     # -- listening -----------------------------------------------------------------------------------
+
+    def _url(self, local: str, path: str) -> str:
+        host = local if self._advertise == "auto" else self._advertise
+        return f"http://{addresses.in_url(host, self._port)}{path}"
 
     async def _listen(self, local: str) -> None:
         """Raises Internal where the port cannot be had; the next one who plays tries again."""
@@ -132,74 +131,75 @@ class MediaServer:
             if host in self._sites:
                 return
             if self._runner is None:
-                self._runner = web.ServerRunner(web.Server(self._answer, access_log=None))
+                self._runner = web.ServerRunner(QuietServer(self._answer), shutdown_timeout=END_LIMIT)
                 await self._runner.setup()
             site = web.TCPSite(self._runner, host, self._port)
             try:
                 await site.start()
             except OSError as error:
                 await site.stop()
-                why = "is taken by another program, maybe by a second sugartalkd"
-                why = why if error.errno == errno.EADDRINUSE else f"cannot be used: {error.strerror}"
-                text = f"players cannot fetch anything: {addresses.in_url(host, self._port)} {why}; media.port and media.bind choose another"  # noqa: E501
+                why = f"cannot be used: {error.strerror}"
+                if error.errno == errno.EADDRINUSE:
+                    why = "is taken by another program, maybe by a second sugartalkd on this machine"
+                text = (
+                    f"players cannot fetch anything: {addresses.in_url(host, self._port)} {why}; "
+                    "media.port and media.bind choose another"
+                )
                 _log.error(text)  # the traceback says no more
                 raise Internal(text) from None
             self._sites[host] = site
             _log.info("players fetch audio here", address=addresses.in_url(host, self._port))
 
+    async def _listen_again(self, local: str) -> None:
+        with suppress(Internal):  # logged, and tried again when something is played
+            await self._listen(local)
+
     # -- answering -----------------------------------------------------------------------------------
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.method not in {"GET", "HEAD"}:
-            return _empty(_NOT_ALLOWED)
-        if (found := _AUDIO.fullmatch(request.rel_url.raw_path)) is not None:
-            self._drop_expired()
-            entry = self._entries.get(found[1])
-            if entry is not None and not request.rel_url.raw_query_string:
-                return await self._audio(request, entry)
-        elif (found := _PICTURE.fullmatch(request.rel_url.raw_path)) is not None:
-            return await self._picture(request, found[1])
-        return _empty(_NOTHING)
+            return empty(_NOT_ALLOWED)
+        if not request.rel_url.raw_query_string:
+            path = request.rel_url.raw_path
+            if (found := _AUDIO.fullmatch(path)) is not None:
+                with self._audio.use(found[1]) as audio:
+                    return empty(_NOTHING) if audio is None else await self._bring(request, audio)
+            if (found := _PICTURE.fullmatch(path)) is not None:
+                with self._shown.use(found[1]) as artwork_id:
+                    return empty(_NOTHING) if artwork_id is None else await self._picture(request, artwork_id)
+        return empty(_NOTHING)
 
-    async def _audio(self, request: web.BaseRequest, entry: _Entry) -> web.StreamResponse:
-        entry.expires = time.monotonic() + LIFETIME
+    async def _bring(self, request: web.BaseRequest, audio: _Audio) -> web.StreamResponse:
         try:
-            transfer = Transfer(request, self._origin, await self._source(entry))
-            try:
-                response = await transfer.carry_out()
-            except Broken as gone:
-                if not gone.moved:
-                    raise
-                entry.source = None  # the file has another path since it was changed: ask once more
-                transfer = Transfer(request, self._origin, await self._source(entry))
-                response = await transfer.carry_out()
-        except (SugartalkError, Broken, ClientError, TimeoutError) as error:
-            entry.trouble = str(error) or type(error).__name__
-            _log.warning("a track could not be brought to its player", media_id=entry.media_id,
-                         reason=entry.trouble)  # fmt: skip
-            return _empty(502)
-        if request.method == "GET":
-            entry.trouble = transfer.trouble
+            source = audio.source or await self._describe(audio)
+            transfer = Transfer(request, self._origin, source, lambda: self._describe(audio))
+            response = await transfer.carry_out()
+        except (SugartalkError, Refused, ClientError, TimeoutError) as error:
+            audio.trouble = told(error)
+            _log.warning("a track could not be brought to its player", media_id=audio.media_id,
+                         reason=audio.trouble)  # fmt: skip
+            return empty(_BAD_GATEWAY)
         if transfer.trouble is not None:
-            _log.warning("a track broke off on its way", media_id=entry.media_id, reason=transfer.trouble)
+            _log.warning("a track broke off on its way", media_id=audio.media_id, reason=transfer.trouble)
+        if request.method == "GET":
+            audio.trouble = transfer.trouble
         return response
 
-    async def _source(self, entry: _Entry) -> Source:
-        if entry.source is None:
-            entry.source = await self._origin.describe(entry.media_id, entry.guid, transcode=entry.transcode)
-        return entry.source
+    async def _describe(self, audio: _Audio) -> Source:
+        audio.source = await self._origin.describe(audio.media_id, audio.guid, transcode=audio.transcode)
+        return audio.source
 
     async def _picture(self, request: web.BaseRequest, artwork_id: str) -> web.StreamResponse:
+        headers = base_headers() | {"ETag": f'"{artwork_id}"', "Cache-Control": "max-age=86400"}
+        if request.headers.get("If-None-Match") == headers["ETag"]:
+            return web.Response(status=_NOT_MODIFIED, headers=headers)
         try:
             picture = await self._pictures.artwork(artwork_id)
         except SugartalkError:
-            return _empty(_NOTHING)
-        tag = f'"{artwork_id}"'
-        if request.headers.get("If-None-Match") == tag:
-            return _empty(304)
-        headers = {"ETag": tag, "Cache-Control": "max-age=86400", "Server": "sugartalkd"}
+            return empty(_NOTHING)
         return web.Response(body=picture.data, content_type=picture.content_type, headers=headers)
 
 
-def _empty(status: int) -> web.Response:
-    return web.Response(status=status, headers={"Server": "sugartalkd"})
+def _name(stream: Stream) -> str | None:
+    found = _AUDIO.fullmatch(urlsplit(stream.url).path)
+    return None if found is None else found[1]

@@ -102,7 +102,7 @@ class Deltas:
     def playlists(self, known: Iterable[int]) -> None:
         """Read all playlists; those of `known` that are not there any more are dropped."""
         found: list[Entry] = []
-        for page in self._pages(pages.PLAYLISTS):
+        for page in pages.playlists(self._http, PAGE, patience=PATIENCE):
             found += page.entries
         self._changes.put(found)
         keys = {one.key for one in found}

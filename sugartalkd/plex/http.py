@@ -126,7 +126,7 @@ class Http:
 def content(answer: Answer) -> dict[str, Any] | ET.Element:
     """The container of an answer, from JSON or XML. Raises PlexOffline if it is cut off or neither."""
     try:
-        if answer.body.lstrip()[:1] == b"<":
+        if answer.body[:64].lstrip()[:1] == b"<":
             return ET.fromstring(answer.body)  # noqa: S314  # expat expands no external entities
         found: object = json.loads(answer.body)
     except (ValueError, RecursionError, ET.ParseError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -73,6 +74,12 @@ def listing(http: Http, path: str, size: int, *, patience: float = PATIENCE) -> 
         start += page.count
         if not page.count or (page.total is not None and start >= page.total):
             return
+
+
+def playlists(http: Http, size: int, *, patience: float = PATIENCE) -> Iterator[Page]:
+    """All audio playlists; a server that knows of none may well answer 404."""
+    with suppress(NoMatch):
+        yield from listing(http, PLAYLISTS, size, patience=patience)
 
 
 def read_page(

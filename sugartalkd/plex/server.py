@@ -76,18 +76,29 @@ class _Ask:
 
     def __init__(self, address: str, token: SecretText | None, until: float) -> None:
         self.session = Session(until)
+        self.address = address
+        self.what = ""
+        """What it is asked for, for errors."""
         self.plex = PlexServer(address, None if token is None else token.reveal, self.session, READ_LIMIT)
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Element | None:
-        try:
-            return self.plex.query(path, headers=dict(headers or {}))
-        except ParseError:
-            return self.plex.query(path, headers=dict(headers or {}))
+        return self._query(path, self.session.get, headers or {}, attempts=2)
 
     def send(self, method: str, path: str) -> Element | None:
-        return self.plex.query(path, method={
-            "PUT": self.session.put, "POST": self.session.post, "DELETE": self.session.delete,
-        }[method])  # fmt: skip
+        methods = {"PUT": self.session.put, "POST": self.session.post, "DELETE": self.session.delete}
+        return self._query(path, methods[method], {}, attempts=1)
+
+    def _query(
+        self, path: str, method: Callable[..., requests.Response], headers: Mapping[str, str], attempts: int
+    ) -> Element | None:
+        """Only an answer that is cut off or broken is asked for again here; the rest is the session's."""
+        try:
+            return self.plex.query(path, method=method, headers=dict(headers))
+        except Exception as error:  # noqa: BLE001  # whatever plexapi makes of an answer ends here
+            fault: Exception = error
+        if isinstance(fault, ParseError) and attempts > 1:
+            return self._query(path, method, headers, attempts - 1)
+        raise _translated(self.what, self.address, fault)
 
 
 class Server:
@@ -305,12 +316,12 @@ class Server:
 
     async def _call(self, threads: Threads[_Ask], what: str, work: Callable[[_Ask], T], limit: float) -> T:
         def guarded(ask: _Ask, until: float) -> T:
-            ask.session.until = until
+            ask.session.until, ask.what = until, f"{what} failed"
             return work(ask)
 
         try:
             return await threads.run(what, limit, guarded)
-        except Exception as error:  # noqa: BLE001  # whatever a library makes of an answer ends here
+        except Exception as error:  # noqa: BLE001  # as above, where plexapi does more than ask
             fault = _translated(f"{what} failed", self.address, error)
         if isinstance(fault, PlexOffline | PlexUnauthorized | TimedOut):
             self._on_trouble(fault)
@@ -370,7 +381,7 @@ _FAULTS: Final = (
     (
         (requests.RequestException, OSError),
         PlexOffline,
-        "{} refuses or drops the connection; does the server run there?",
+        "{} refuses or drops the connection; is the server running?",
     ),
     (ParseError, PlexOffline, "what {} answers is cut off, or is no XML"),
 )

@@ -6,13 +6,14 @@ the result go to stdout line by line. It ends when stdin does, which is when the
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
 import threading
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -45,7 +46,7 @@ class Job:
     """What the daemon wants done."""
 
     origin: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     section: str
     section_uuid: str
     machine_id: str
@@ -64,6 +65,8 @@ class Lists:
         self.clock: int | None = None
         """The server's time when it all began."""
         self.counts: dict[MediaKind, int] = {}
+        self.keys: set[int] = set()
+        """Of everything that was listed; pages that moved meanwhile may list an item twice."""
         self.playlists: set[int] = set()
         self.totals: dict[MediaKind, int] = {}
         """How many the server says there are, usable or not."""
@@ -71,19 +74,31 @@ class Lists:
     def __iter__(self) -> Iterator[tuple[Entry, ...]]:
         for kind in (*LISTS, MediaKind.PLAYLIST):
             playlists = kind is MediaKind.PLAYLIST
-            path = pages.PLAYLISTS if playlists else pages.section_list(self._job.section, kind)
             done = 0
             self.counts[kind] = 0
-            for page in pages.listing(self._http, path, PAGE):
+            for page in self._pages(kind):
                 if self.clock is None:
                     self.clock = page.clock or int(time.time()) - 3600
                 done += page.count
                 self.totals[kind] = done if page.total is None else page.total
-                self.counts[kind] += len(page.entries)
+                entries = self._new(page.entries)
+                self.counts[kind] += len(entries)
                 if playlists:
-                    self.playlists.update(one.key for one in page.entries)
+                    self.playlists.update(one.key for one in entries)
                 self._say(f"{kind.value}s", done, page.total)
-                yield page.entries
+                yield entries
+
+    def _new(self, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+        keys = {one.key for one in entries}
+        if len(keys) != len(entries) or not self.keys.isdisjoint(keys):
+            entries = tuple({one.key: one for one in entries if one.key not in self.keys}.values())
+        self.keys |= keys
+        return entries
+
+    def _pages(self, kind: MediaKind) -> Iterator[pages.Page]:
+        if kind is MediaKind.PLAYLIST:
+            return pages.playlists(self._http, PAGE)
+        return pages.listing(self._http, pages.section_list(self._job.section, kind), PAGE)
 
 
 def build(job: Job, lists: Lists) -> None:
@@ -101,11 +116,9 @@ def compare(job: Job, lists: Lists) -> None:
     """Only after the last page is anything taken out: an item that was not listed may only be late."""
     changes = Changes(Path(job.file))
     known = changes.keys()
-    seen: set[int] = set()
     for entries in lists:
         changes.put([one for one in entries if one.key not in known])
-        seen.update(one.key for one in entries)
-    changes.remove(known - seen)
+    changes.remove(known - lists.keys)
     for name, value in _meta(job, lists).items():
         changes.meta(name, value)
 
@@ -155,6 +168,7 @@ def main() -> int:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with suppress(OSError):
         os.nice(NICE)
+    gc.disable()  # nothing here goes in circles, and looking for them is a fifth of all the work
     lists = Lists(job, _Progress())
     try:
         (compare if job.compare else build)(job, lists)

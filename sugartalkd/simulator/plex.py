@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from sugartalkd.simulator.plex_clients import Clients
+from sugartalkd.simulator.plex_maintenance import Maintenance
 from sugartalkd.simulator.plex_media import Media
+from sugartalkd.simulator.plex_notify import Changes, Notifications
+from sugartalkd.simulator.plex_playlists import Playlists, PlayQueues
 from sugartalkd.simulator.plex_reading import Reading
 from sugartalkd.simulator.plex_state import Asked, PlexState
-from sugartalkd.simulator.plex_wire import failure
+from sugartalkd.simulator.plex_timeline import Timeline
+from sugartalkd.simulator.plex_wire import failure, header
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Self
 
     from aiohttp.typedefs import Handler
@@ -21,6 +27,9 @@ PORT: Final = 32400
 TOKEN: Final = "sim-plex-token"  # noqa: S105 - the simulator's own
 
 _TEXTS: Final = frozenset({"text/xml", "application/json"})
+_OPEN: Final = ("/identity", "/player/", "/resources")
+"""What needs no token; the last two are the simulated client's, which shares the address."""
+
 _LIBRARY: Final = ("/library", "/playlists", "/hubs", "/playQueues")
 
 
@@ -36,6 +45,7 @@ class PlexSimulator(PlexState):
         token: str | None = TOKEN,
         seed: int = 1,
         track_seconds: float | None = None,
+        trace: Callable[[str], None] | None = None,
     ) -> None:
         """Nothing is opened yet.
 
@@ -46,10 +56,18 @@ class PlexSimulator(PlexState):
             token: The only one taken; None lets in whoever brings none.
             seed: The same one makes the same library.
             track_seconds: How long every track is; None makes them as long as songs are.
+            trace: Given one text per request, with whatever stands in its query.
         """
         super().__init__(tracks, token=token, seed=seed, track_seconds=track_seconds)
         self.host = host
         self.port = port
+        self.changes = Changes(self)
+        """Changes the library and tells whoever listens."""
+        self.client = Clients(self, host)
+        """One of Plex's own players."""
+        self.maintenance = Maintenance(self)
+        self.notifications = Notifications(self)
+        self._trace = trace
         self._runner: web.AppRunner | None = None
 
     @property
@@ -70,7 +88,10 @@ class PlexSimulator(PlexState):
             OSError: the address is taken or not ours.
         """
         app = web.Application(middlewares=[self._gate])
-        for part in (Reading(self), Media(self)):
+        reading = Reading(self)
+        parts = (reading, Media(self), Playlists(self, reading), PlayQueues(self), Timeline(self))
+        parts = (*parts, self.maintenance, self.client, self.notifications)
+        for part in parts:
             app.add_routes(part.routes())
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -80,14 +101,14 @@ class PlexSimulator(PlexState):
         except OSError:
             await self._runner.cleanup()
             raise
-        self.port = int(self._runner.addresses[0][1])
+        self.port = self.client.port = int(self._runner.addresses[0][1])
 
     async def stop(self) -> None:
         """Refuse connections and break those that are open, as a server that is switched off."""
         runner, self._runner = self._runner, None
         if runner is not None:
-            for listener in list(self.sockets):
-                await listener.close()
+            await self.maintenance.close()
+            await self.notifications.drop()
             await runner.cleanup()
 
     def asked(self, path: str, method: str | None = None) -> list[Asked]:
@@ -98,14 +119,15 @@ class PlexSimulator(PlexState):
     async def _gate(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Every request: into the ledger, past the faults and the token."""
         at = asyncio.get_running_loop().time()
-        line = Asked(at, request.method, request.path, dict(request.query), dict(request.headers))
+        headers = {name: header(request, name) for name in request.headers}
+        line = Asked(at, request.method, request.path, dict(request.query), headers)
         self.ledger.append(line)
         if self.faults.slow:
             await asyncio.sleep(self.faults.slow)
         token = request.headers.get("X-Plex-Token") or request.query.get("X-Plex-Token")
         if self.faults.unavailable:
             response: web.StreamResponse = failure(503, "Service Unavailable")
-        elif request.path != "/identity" and not self.may(token):
+        elif not request.path.startswith(_OPEN) and not self.may(token):
             response = failure(401, "Unauthorized")
         else:
             try:
@@ -114,6 +136,8 @@ class PlexSimulator(PlexState):
                 response = failure(error.status, error.reason)
             response = await self._distorted(request, response)
         line.status = response.status
+        if self._trace is not None:
+            self._trace(f"{line.method} {request.path_qs} -> {line.status}")
         return response
 
     async def _distorted(self, request: web.Request, response: web.StreamResponse) -> web.StreamResponse:

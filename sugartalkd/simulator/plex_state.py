@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sugartalkd.simulator.plex_faults import PlexFaults
 from sugartalkd.simulator.plex_library import PlexLibrary
@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 
     from sugartalkd.simulator.plex_wire import Element
 
-MACHINE_ID = "5151a0f0c0de5151a0f0c0de5151a0f0c0de5151"
-SECTION_UUID = "0d5ec710-5ec7-4105-9000-5eca10000003"
+PLAYLIST: Final = 15
+CREATED: Final = 0
+PROCESSED: Final = 5
+DELETED: Final = 9
+MACHINE_ID: Final = "5151a0f0c0de5151a0f0c0de5151a0f0c0de5151"
+SECTION_UUID: Final = "0d5ec710-5ec7-4105-9000-5eca10000003"
 
 
 @dataclass(slots=True)
@@ -62,6 +66,10 @@ class PlexState:
         self.timelines: list[Reported] = []
         self.sessions: dict[str, Reported] = {}
         """What plays, by session identifier."""
+        self.terminated: set[str] = set()
+        """Sessions whose next report is answered with the end of it."""
+        self.other_tokens: set[str] = set()
+        """Those given out for players, and the account's."""
         self.refreshing_until = 0.0
         """Unix seconds until which a scan is under way."""
         self.sockets: set[web.WebSocketResponse] = set()
@@ -74,7 +82,7 @@ class PlexState:
     def may(self, token: str | None) -> bool:
         if self.faults.unauthorized:
             return False
-        return token == self.token
+        return token == self.token or token in self.other_tokens
 
     def section_attributes(self) -> Element:
         """What says on a container that it is about the section."""
@@ -88,9 +96,24 @@ class PlexState:
             "mediaTagVersion": 1_700_000_000,
         }
 
+    async def tell_item(self, kind: int, key: int, title: str, state: int) -> None:
+        """A timeline frame: `kind` 8, 9, 10 or 15; `state` 0 created, 5 processed, 9 deleted."""
+        entry = {
+            "identifier": "com.plexapp.plugins.library",
+            "sectionID": "-1" if kind == PLAYLIST else self.section_key,
+            "itemID": str(key),
+            "type": kind,
+            "title": title,
+            "state": state,
+            "updatedAt": now(),
+        }
+        if state == DELETED:
+            entry["metadataState"] = "deleted"
+        await self.notify("timeline", TimelineEntry=[entry])
+
     async def notify(self, kind: str, **lists: list[dict[str, Any]]) -> None:
         """Send a frame of that type to everybody who listens."""
-        frame = {"NotificationContainer": {"type": kind, "size": 1, **lists}}
+        frame = {"NotificationContainer": {"type": kind, "size": sum(map(len, lists.values())), **lists}}
         for listener in list(self.sockets):
             if not listener.closed:
                 await listener.send_json(frame)

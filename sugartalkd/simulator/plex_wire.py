@@ -74,6 +74,15 @@ def answer(
     return web.Response(status=status, text=text, content_type=kind, charset="utf-8", headers=headers)
 
 
+def header(request: web.Request, name: str) -> str:
+    """A header's text, whether it was sent as UTF-8 or as Latin-1."""
+    sent = request.headers.get(name, "").encode(errors="surrogateescape")
+    try:
+        return sent.decode()
+    except UnicodeDecodeError:
+        return sent.decode("latin-1")
+
+
 def failure(status: int, text: str) -> web.Response:
     """An HTML page, as Plex sends for errors."""
     return web.Response(status=status, text=HTML.format(f"{status} {text}"), content_type="text/html")
