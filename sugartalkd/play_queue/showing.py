@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sugartalkd.model import Own, Transport
 from sugartalkd.play_queue.order import item
+from sugartalkd.play_queue.sources import PREFIX
 
 if TYPE_CHECKING:
     from sugartalkd.model import PlayerState, Track
@@ -42,6 +43,11 @@ def announcing(order: Order, present: PlayerState | None) -> Own:
 def _own(order: Order, track: Track | None, index: int | None, following: int | None) -> Own:
     following_item = None if following is None or track is None else item(order.track(following))
     return Own(order.window(), index, order.repeat, order.shuffle, track, following_item)
+
+
+def is_foreign(track: Track | None) -> bool:
+    """Whether a player shows something that no queue of ours gave it."""
+    return track is not None and not (track.media_id or "").startswith(PREFIX)
 
 
 def is_another(track: Track | None, before: Track | None) -> bool:
