@@ -6,17 +6,28 @@ import asyncio
 import json
 import logging
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import plexapi
 import pytest
+from plexapi import BASE_HEADERS
 
-from sugartalkd.command import SecretText
-from sugartalkd.errors import NoMatch, PlexOffline, PlexUnauthorized, SugartalkError, TimedOut
+from sugartalkd.command import LibraryTask, SecretText
+from sugartalkd.errors import (
+    BadPayload,
+    NoMatch,
+    PlexOffline,
+    PlexUnauthorized,
+    SugartalkError,
+    TimedOut,
+    Unsupported,
+)
 from sugartalkd.model import MediaKind
 from sugartalkd.plex import server as server_module
 from sugartalkd.plex.identity import Identity, latin
 from sugartalkd.plex.server import Server
+from sugartalkd.plex.values import Report
 from sugartalkd.simulator.plex import TOKEN, PlexSimulator
 
 if TYPE_CHECKING:
@@ -200,6 +211,120 @@ async def test_a_token_is_not_in_any_log_or_error(address: str, caplog: pytest.L
     said = "\n".join([*texts, *(record.getMessage() for record in caplog.records), caplog.text])
     assert TOKEN not in said
     assert "/library/metadata" not in said
+
+
+async def test_playlists_ratings_and_the_library_are_changed(address: str) -> None:
+    async with PlexSimulator(500, host=address) as plex, connected(plex) as server:
+        keys = [track.key for track in plex.library.tracks]
+        made = await server.create_playlist("Am Abend & mehr?", keys[:250])  # more than one request takes
+        assert (made.kind, made.title, made.leaf_count) == (MediaKind.PLAYLIST, "Am Abend & mehr?", 250)
+        grown = await server.add_to_playlist(made.key, [keys[300], keys[0]])
+        assert grown.leaf_count == 252
+        shrunk = await server.remove_from_playlist(made.key, [keys[0], keys[1]])
+        assert shrunk.leaf_count == 249
+        assert [one.key for one in await server.playlist_items(made.key)] == [*keys[2:250], keys[300]]
+        with pytest.raises(NoMatch):
+            await server.remove_from_playlist(made.key, [keys[0]])
+        with pytest.raises(NoMatch):
+            await server.add_to_playlist(made.key, [999_999])
+        with pytest.raises(BadPayload):
+            await server.create_playlist("Nothing", [])
+        await server.delete_playlist(made.key)
+        assert made.key not in plex.library.playlists
+
+        track = plex.library.tracks[0]
+        await server.rate(track.key, 7)
+        assert track.rating == 7
+        await server.rate(track.key, None)
+        assert track.rating is None
+
+        for task in LibraryTask:
+            await server.maintain(task)
+        section = f"/library/sections/{plex.section_key}"
+        assert [(one.method, one.path, one.query.get("force")) for one in plex.ledger[-4:]] == [
+            ("GET", f"{section}/refresh", None),
+            ("GET", f"{section}/refresh", "1"),
+            ("PUT", f"{section}/analyze", None),
+            ("PUT", f"{section}/emptyTrash", None),
+        ]
+
+
+async def test_radios(address: str) -> None:
+    async with PlexSimulator(host=address) as plex, connected(plex) as server:
+        track = plex.library.tracks[0]
+        near = await server.radio(MediaKind.TRACK, track.key, 20)
+        assert near[0].key == track.key
+        assert 5 < len({one.key for one in near}) == len(near) <= 20
+        for kind, key in (
+            (MediaKind.ARTIST, track.album.artist.key),
+            (MediaKind.ALBUM, track.album.key),
+            (MediaKind.PLAYLIST, next(key for key, one in plex.library.playlists.items() if one.items)),
+        ):
+            tracks = await server.radio(kind, key, 20)
+            assert 5 < len(tracks) <= 20
+            assert {one.kind for one in tracks} == {MediaKind.TRACK}
+        plex.faults.no_stations = True
+        with pytest.raises(Unsupported, match="Plex Pass"):
+            await server.radio(MediaKind.TRACK, track.key, 20)
+
+
+async def test_playback_is_reported_for_each_zone(address: str) -> None:
+    async with PlexSimulator(host=address) as plex, connected(plex) as server:
+        track = plex.library.tracks[0]
+        report = Report("zone-kitchen", "Küche – 日本", "session-1", track.key, "playing", 1500, 180_000)
+        assert await server.timeline(report) is None
+        [told] = plex.timelines
+        assert (told.client, told.session, told.key, told.state) == (
+            "zone-kitchen", "session-1", track.key, "playing",
+        )  # fmt: skip
+        assert (told.device_name, told.time_ms, told.duration_ms) == (
+            latin(report.device_name),
+            1500,
+            180_000,
+        )
+        await server.timeline(replace(report, state="stopped", continuing=True))
+        assert plex.timelines[-1].query["continuing"] == "1"
+        await server.item(track.key)
+        assert plex.ledger[-1].headers["X-Plex-Client-Identifier"] == IDENTITY.client_id
+
+
+async def test_plex_players_get_commands_but_never_our_token(address: str) -> None:
+    """A command to a player must not leave its name or our token in the headers of other requests."""
+    async with PlexSimulator(host=address) as plex, connected(plex) as server:
+        player = plex.client
+        assert [one["name"] for one in await server.clients()] == [player.name]
+        album = plex.library.tracks[0].album
+        await server.client_play(player.name, MediaKind.ALBUM, album.key)
+        assert player.playing["machineIdentifier"] == plex.machine_id
+        assert TOKEN not in str(player.playing)
+        await server.client_command(player.identifier, "pause")
+        await server.client_command(player.name, "volume", 30.0)
+        await server.client_command(player.name, "seek", 61.5)
+        await server.client_command(player.name, "next")
+        assert (player.state, player.volume, player.time_ms) == ("paused", 30, 61_500)
+        assert all(one[1].get("type") == "music" for one in player.commands)
+        with pytest.raises(NoMatch):
+            await server.client_command("Nobody", "pause")
+        with pytest.raises(BadPayload):
+            await server.client_command(player.name, "explode")
+
+    assert not {name for name in BASE_HEADERS if "Token" in name or "Target" in name}
+
+
+async def test_headers_of_one_server_do_not_reach_another(address: str, other_address: str) -> None:
+    async with (
+        PlexSimulator(host=address) as one,
+        PlexSimulator(host=other_address, token=None) as two,
+        connected(one) as first,
+        connected(two, token=None) as second,
+    ):
+        await first.client_command(one.client.name, "pause")
+        await second.item(two.library.tracks[0].key)
+        for asked in two.ledger:
+            assert not {name for name in asked.headers if "Token" in name or "Target" in name}
+        for asked in one.ledger:
+            if not asked.path.startswith("/player"):
+                assert "X-Plex-Target-Client-Identifier" not in asked.headers
 
 
 def test_plexapi_is_as_this_daemon_needs_it() -> None:
