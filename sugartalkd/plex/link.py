@@ -70,7 +70,7 @@ class PlexLink:
         self._sign_in = SignIn(account, folder)
         self._pin: Pin | None = None
         self._wished = config.library if "library" in config.model_fields_set else None
-        self._keeper = Keeper(folder, on_event, self._trouble)
+        self._keeper = Keeper(folder, on_event, self.trouble)
         self._aside = Aside()
         self._server: Server | None = None
         self._why: SugartalkError = PlexOffline("the Plex server has not answered yet")
@@ -168,7 +168,7 @@ class PlexLink:
         await asyncio.to_thread(import_module, "sugartalkd.plex.watch")
         way = await asyncio.to_thread(self._finder.way)
         book.connecting(_host(way.address))
-        server: Server = make(way.address, way.token, self._identity, self._trouble)
+        server: Server = make(way.address, way.token, self._identity, self.trouble)
         try:
             await server.connect(self._wished)
             await asyncio.to_thread(self._finder.accept, way, server.machine_id, server.section_uuid)
@@ -200,7 +200,8 @@ class PlexLink:
             group.create_task(self._watch.run(), name="plex watch")
             group.create_task(self._keeper.serve(source), name="plex library")
 
-    def _trouble(self, error: SugartalkError) -> None:
+    def trouble(self, error: SugartalkError) -> None:
+        """Something asked the server and failed: whether that concerns the whole link is looked at."""
         if self._watch is not None:
             self._watch.trouble(error)
 
