@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from sugartalkd.config import PlexConfig
 from sugartalkd.library import NotSynced
 from sugartalkd.plex.identity import load
-from sugartalkd.plex.link import PlexLink
+from sugartalkd.plex.link import PlexLink, load_libraries
 from sugartalkd.plex.sync import PAGE
 from sugartalkd.simulator.plex import TOKEN
 from sugartalkd.state import StateStore
@@ -157,4 +157,5 @@ async def main(tracks: int) -> dict[str, Any]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--tracks", type=int, default=100_000)
+    load_libraries()
     print(json.dumps(asyncio.run(main(parser.parse_args().tracks)), indent=1))
