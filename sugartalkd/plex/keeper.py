@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from sugartalkd.aside import Aside
-from sugartalkd.errors import SugartalkError
+from sugartalkd.errors import PlexOffline, SugartalkError
 from sugartalkd.library import Library, NotSynced
 from sugartalkd.log import get_logger
 from sugartalkd.plex.changes import LIMIT, LISTS, Deltas, TooMany
@@ -67,6 +67,8 @@ class Keeper:
         self._reading: asyncio.Task[None] | None = None
         self._failed: int = 0
         """How often in a row the whole could not be read."""
+        self._last: Object | None = None
+        """What the last reading of everything brought."""
         self._news = asyncio.Event()
         self._heard = Heard()
         self._clock: str | None = None
@@ -107,6 +109,18 @@ class Keeper:
         )
         return True
 
+    async def read_through(self) -> Object:
+        """Read everything anew, or wait for the reading that goes on; what there is then.
+
+        Raises PlexOffline where it failed.
+        """
+        self.read_anew()
+        if self._reading is not None:
+            await asyncio.wait([self._reading])
+        if self._last is None:
+            raise PlexOffline("the library could not be read; the log and bridge/event say why")
+        return self._last
+
     async def serve(self, source: Source) -> None:
         """Until cancelled. Raises nothing that a server can cause."""
         self._source = source
@@ -141,7 +155,7 @@ class Keeper:
             self.read_anew()
 
     async def _read(self, source: Source, *, compare: bool) -> None:
-        began = time.monotonic()
+        began, self._last = time.monotonic(), None
         job = Job(
             origin=source.origin,
             headers=dict(source.headers),
@@ -170,7 +184,8 @@ class Keeper:
         self._heard |= Heard(missed=True)  # what changed meanwhile
         self._news.set()
         _log.info("the Plex library is read", seconds=round(took, 1), **counts)
-        self._on_event("library_synced", {**counts, "seconds": round(took, 1)})
+        self._last = {**counts, "seconds": round(took, 1)}
+        self._on_event("library_synced", self._last)
 
     # -- bit by bit ----------------------------------------------------------------------------------
 

@@ -111,9 +111,9 @@ class PlexLink:
         return found[0].key if found else None
 
     async def sync(self) -> Object:
-        """Begin to read the whole library; how it goes comes as events. Raises as `server` does."""
+        """Read the whole library anew; ends when that is done. Raises as `server` does."""
         _ = self.server
-        return {"started": self._keeper.read_anew(), "running": True}
+        return await self._keeper.read_through()
 
     async def login(self) -> Object:
         """Begin to sign in at plex.tv; the outcome comes as the event `plex_login`."""
