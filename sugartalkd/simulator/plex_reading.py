@@ -185,9 +185,14 @@ class Reading:
         drop = (elements | fields) - {"", "Media", "summary"}
         media, summary = "Media" not in elements, "summary" not in fields
 
+        records: dict[int, Element] = {}
+
         def show(item: SimItem) -> Element:
             if isinstance(item, SimTrack):
-                element = items.track(item, media=media, summary=summary)
+                record = records.get(item.album.key)
+                if record is None:
+                    record = records[item.album.key] = items.of_record(item.album)
+                element = items.track(item, record=record, media=media, summary=summary)
             else:
                 element = items.element_of(item)
                 if not summary:
