@@ -39,6 +39,8 @@ async def test_a_misspelt_album_plays_moves_on_and_is_shown(
         states = [one.text for one in watcher.all("kitchen/state")]
         assert states[-1] == "playing"
         assert "idle" not in states[states.index("playing") :]
+        positions = [(one.json["title"], one.json["position"]) for one in watcher.all("kitchen/now_playing")]
+        assert (first["title"], 0) not in positions[positions.index((first["title"], 0)) + 1 :], positions
         assert any(report.state == "playing" for report in plex.timelines)
 
 

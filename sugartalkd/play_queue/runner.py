@@ -391,7 +391,7 @@ class Runner:
             if self.announcement is not None:
                 own = showing.announcing(self.order, present)
             elif self.phase is Phase.STARTING:
-                own = showing.starting(self.order, self.shown, self._heard, present)
+                own = showing.starting(self.order, self.shown, self._heard)
             else:
                 own = showing.playing(self.order, self.shown)
         self.home.store.put_own(self.key, own)
