@@ -165,14 +165,14 @@ async def test_outages_are_seen_and_end_by_themselves(
 
             await plex.stop()  # refused: a failed call is enough
             with pytest.raises(PlexOffline):
-                await home.link.server.item(key)
+                await home.link.server.item(MediaKind.TRACK, key)
             await home.word("offline", 4)
             assert home.state.last_error is not None
             assert "refuses" in home.state.last_error
             assert await home.indexed(key)  # lookups go on
             await plex.start()
             await home.word("online")
-            assert (await home.link.server.item(key))["rating_key"] == key
+            assert (await home.link.server.item(MediaKind.TRACK, key))[0].key == key
             assert home.state.reconnects == 1
 
             plex.faults.unavailable = True  # it says 503 to everything
@@ -200,7 +200,7 @@ async def test_a_refused_token_is_told_so_and_tried_again(
         await home.event("library_synced")
         plex.faults.unauthorized = True
         with pytest.raises(PlexUnauthorized):
-            await home.link.server.item(1)
+            await home.link.server.item(MediaKind.TRACK, 1)
         await home.word("unauthorized")
         with pytest.raises(PlexUnauthorized, match="token"):
             _ = home.link.server

@@ -76,7 +76,8 @@ async def test_items_are_read_as_our_own_values(address: str) -> None:
         assert part.container
         assert part.duration_ms == track.duration_ms
 
-        item = await server.item(track.key)
+        entry, item = await server.item(MediaKind.TRACK, track.key)
+        assert (entry.key, entry.title) == (track.key, track.title)
         text = json.dumps(item)
         assert item["title"] == track.title
         assert item["duration"] == track.duration_ms // 1000
@@ -137,21 +138,21 @@ async def test_failures_are_named(
     async with PlexSimulator(host=address) as plex, connected(plex, troubles=troubles) as server:
         setattr(plex.faults, fault, value)
         with pytest.raises(kind, match=text) as caught:
-            await server.item(plex.library.tracks[0].key)
+            await server.item(MediaKind.TRACK, plex.library.tracks[0].key)
         for part in (TOKEN, "<", "X-Plex", "/library"):
             assert part not in str(caught.value)
         assert caught.value.__cause__ is None
         assert caught.value.__context__ is None
         assert troubles == [caught.value]
         setattr(plex.faults, fault, False)
-        assert await server.item(plex.library.tracks[0].key)
+        assert (await server.item(MediaKind.TRACK, plex.library.tracks[0].key))[1]
 
 
 async def test_what_is_not_there_is_no_trouble_of_the_link(address: str) -> None:
     troubles: list[SugartalkError] = []
     async with PlexSimulator(host=address) as plex, connected(plex, troubles=troubles) as server:
         with pytest.raises(NoMatch):
-            await server.item(999_999)
+            await server.item(MediaKind.TRACK, 999_999)
         with pytest.raises(NoMatch):
             await server.part(999_999)
         assert await server.entries([999_999]) == ()
@@ -176,7 +177,7 @@ async def test_a_slow_answer_holds_up_no_other_and_ends_in_time(
         loop = asyncio.get_running_loop()
         await asyncio.gather(*[server.entries([1]) for _ in range(3)])  # every thread has its connection
         plex.faults.slow = 5.0
-        slow = asyncio.create_task(server.item(plex.library.tracks[0].key))
+        slow = asyncio.create_task(server.item(MediaKind.TRACK, plex.library.tracks[0].key))
         await asyncio.sleep(0.1)
         plex.faults.slow = 0.0
         began = loop.time()
@@ -190,7 +191,7 @@ async def test_a_slow_answer_holds_up_no_other_and_ends_in_time(
 async def test_what_ends_while_it_waits_is_told_so(address: str) -> None:
     async with PlexSimulator(host=address) as plex, connected(plex) as server:
         plex.faults.slow = 0.4
-        tracks = [server.item(one.key) for one in plex.library.tracks[:6]]
+        tracks = [server.item(MediaKind.TRACK, one.key) for one in plex.library.tracks[:6]]
         waiting = asyncio.gather(*tracks, return_exceptions=True)
         await asyncio.sleep(0.1)
         server.close()
@@ -207,7 +208,12 @@ async def test_a_token_is_not_in_any_log_or_error(address: str, caplog: pytest.L
         key = plex.library.tracks[0].key
         for fault, value, _, _ in FAULTS:
             setattr(plex.faults, fault, value)
-            for call in (server.item(key), server.entries([key]), server.rate(key, 8), server.playlists()):
+            for call in (
+                server.item(MediaKind.TRACK, key),
+                server.entries([key]),
+                server.rate(key, 8),
+                server.playlists(),
+            ):
                 try:
                     await call
                 except SugartalkError as error:
@@ -291,7 +297,7 @@ async def test_playback_is_reported_for_each_zone(address: str) -> None:
         )
         await server.timeline(replace(report, state="stopped", continuing=True))
         assert plex.timelines[-1].query["continuing"] == "1"
-        await server.item(track.key)
+        await server.item(MediaKind.TRACK, track.key)
         assert plex.ledger[-1].headers["X-Plex-Client-Identifier"] == IDENTITY.client_id
 
 
@@ -326,7 +332,7 @@ async def test_headers_of_one_server_do_not_reach_another(address: str, other_ad
         connected(two, token=None) as second,
     ):
         await first.client_command(one.client.name, "pause")
-        await second.item(two.library.tracks[0].key)
+        await second.item(MediaKind.TRACK, two.library.tracks[0].key)
         for asked in two.ledger:
             assert not {name for name in asked.headers if "Token" in name or "Target" in name}
         for asked in one.ledger:
