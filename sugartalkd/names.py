@@ -59,7 +59,7 @@ _VERSIONS: Final = (
         Version.OTHER,
         (
             r"remaster(?:ed)?|mono|stereo|deluxe|(?:\w+ )?edition|expanded|anniversary|bonus(?: tracks?)?"
-            r"|explicit|clean|(?:\w+ )?version|radio edit|single edit|edit|extended|original mix|reissue|\d{4} mix"
+            r"|explicit|clean|(?:\w+ )?version|radio edit|single edit|edit|extended|reissue"
         ),
     ),
 )

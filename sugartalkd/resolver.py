@@ -55,15 +55,16 @@ class Candidate(NamedTuple):
 
 _ROOM: Final = (
     r"(?:(?:living|dining|bed|bath|laundry|guest|kids|play|family|sitting|music|tv|game|sun|work|store|rest|class)"
-    r" ?room|kitchen|office|study|garden|garage|terrace|patio|balcony|hall|hallway|basement|attic|cellar|lounge"
-    r"|den|nursery|workshop|studio|conservatory|library|pool|sauna|gym|porch|shed|barn|loft|upstairs|downstairs"
+    r" ?room|kitchen|office|study|garden|garage|terrace|patio|balcony|hall|hallway|basement|attic|cellar"
+    r"|lounge|den|nursery|workshop|studio|conservatory|library|pool|sauna|gym|porch|shed|barn|loft|upstairs|downstairs"
     r"|everywhere|all rooms|whole house|house)"
 )
 _ASK: Final = re.compile(
     r"(?:(?:please|hey|ok|okay|can you|could you|would you|will you|i want to|i would like to|id like to"
     r"|i d like to|i wanna|lets|let us|let me|we want to|i want|now|just) )*"
     r"(?:(?:play|put on|listen to|hear|start|queue up|queue|shuffle|turn on|find|search for|look for"
-    r"|start playing) )(?:(?:me|us) )?|(?:(?:please|i want|i would like|i d like|id like|lets hear|let s hear) )+"
+    r"|start playing) )(?:(?:me|us) )?"
+    r"|(?:(?:please|i want|i would like|i d like|id like|lets hear|let s hear) )+"
 )
 _SOME: Final = re.compile(
     r"(?:some|some of|a bit of|a little|a little bit of|any|my|our|more|all of|something called) "
@@ -87,7 +88,8 @@ _KIND_FIRST: Final = re.compile(
 _KIND_LAST: Final = re.compile(rf"(.+?) ({_KIND})((?: by| from) .+)?")
 _ANY_BY: Final = re.compile(
     r"(?:(?:the|an?|some|any|all|more|a few) )*(?:(songs|tracks|music|tunes|albums|stuff|something|anything"
-    rf"|everything|hits|best|greatest hits|discography|records|works?)|({_KIND}))(?: of)? (?:by|from|of|with) (.+)"
+    rf"|everything|hits|best|greatest hits|discography|records|works?)|({_KIND}))(?: of)?"
+    r" (?:by|from|of|with) (.+)"
 )
 _OF_ARTIST: Final = re.compile(r"(.+) (?:songs|music|tracks|tunes|albums|discography|hits|stuff)")
 _BY: Final = re.compile(

@@ -22,7 +22,6 @@ from sugartalkd.library.expression import (
     parts_of,
 )
 from sugartalkd.model import MediaKind
-from sugartalkd.names import Version
 from sugartalkd.resolver import Candidate, Reading
 
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
     from sugartalkd.command import Wished
     from sugartalkd.library.reading import Reader
+    from sugartalkd.names import Version
 
 _ENOUGH: Final = 0.93
 """A fit that needs no further search."""
@@ -53,8 +53,9 @@ _LIKED_MORE: Final = 0.15
 _MOST_ROWS: Final = 120
 _MOST_QUERIES: Final = 60
 _MOST_WORDS: Final = 12
-_EXACT: Final = "SELECT e.id, e.nt, e.na, e.nb, e.version, e.year FROM exact JOIN entry e ON e.id = exact.id WHERE exact.hash = ?"
-_WITH_WORDS: Final = "SELECT e.id, e.nt, e.na, e.nb, e.version, e.year FROM names JOIN entry e ON e.id = names.rowid WHERE names MATCH ?"
+_CANDIDATE: Final = "SELECT e.id, e.nt, e.na, e.nb, e.version, e.year FROM "
+_EXACT: Final = _CANDIDATE + "exact JOIN entry e ON e.id = exact.id WHERE exact.hash = ?"
+_WITH_WORDS: Final = _CANDIDATE + "names JOIN entry e ON e.id = names.rowid WHERE names MATCH ?"
 
 
 @dataclass(slots=True)

@@ -46,7 +46,9 @@ def opened(path: Path, *, writing: bool = False) -> sqlite3.Connection:
         except BaseException:
             connection.close()
             raise
-    except sqlite3.OperationalError as problem:  # the disk is full, the file is locked, not ours to read
+    except sqlite3.OperationalError as problem:
+        if problem.sqlite_errorcode == sqlite3.SQLITE_ERROR:  # it has not our tables
+            drop(path)
         raise NotSynced(f"the index of the music library cannot be read: {problem}") from problem
     except sqlite3.DatabaseError as problem:
         drop(path)
@@ -125,7 +127,7 @@ class Reader:
         if not words:
             return own
         guests = self.rows(
-            "SELECT entry.id, na FROM names JOIN entry ON entry.id = names.rowid "
+            "SELECT entry.id, entry.na FROM names JOIN entry ON entry.id = names.rowid "
             "WHERE names MATCH ? AND names.rowid >= ? AND names.rowid < ? AND artist_key IS NOT ?",
             (f"{{na}} : ({words})", *_TRACKS, key),
         )

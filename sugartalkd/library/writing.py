@@ -73,13 +73,9 @@ class Builder:
         self._flush()
         for statement in schema.UNSTAGE:
             run(statement)
-        try:
-            run(schema.UNIQUE)
-        except sqlite3.IntegrityError:  # pages that moved while they were read repeat entries
-            run("DELETE FROM entry WHERE id NOT IN (SELECT min(id) FROM entry GROUP BY key)")
-            run(schema.UNIQUE)
         for index in schema.INDEXES:
             run(index)
+        run(schema.DOUBLES)
         run(
             f"INSERT INTO names(names, rank) VALUES('hashsize', {_IN_MEMORY})"
         )  # fewer pieces, quicker to search
