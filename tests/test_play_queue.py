@@ -410,8 +410,7 @@ async def test_twenty_thousand_tracks(home: QueueHome) -> None:
     await asyncio.sleep(1.5)  # it is written down
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
-    print("longest stall", max(stalls))
-    assert max(stalls) < 0.2
+    assert max(stalls) < 0.2, max(stalls)  # 0.02 has been seen, with the simulators beside
     queue = home.queue()
     assert queue is not None
     assert (queue.length, len(queue.items)) == (20_000, 200)
