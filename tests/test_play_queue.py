@@ -309,6 +309,23 @@ async def test_a_stream_that_breaks_off_is_tried_again(
     assert home.told("playback_error") == 1
 
 
+async def test_the_system_is_away_for_a_moment(home: QueueHome) -> None:
+    await home.play(home.library.album(3, 2))
+    await home.shows(1)
+    home.heos.close_all()
+    await until(lambda: home.zone().player_up is None)
+    await home.shows(1)
+    assert home.titles() == "[1] 2 3"
+    await home.shows(2)
+    await home.heos.power_off()  # it has lost what it played
+    await until(lambda: home.zone().player_up is None)
+    await home.heos.power_on()
+    await home.rests()
+    assert (home.titles(), home.reports()) == ("1 [2] 3", [])
+    await home.player().play()
+    await home.shows(2)
+
+
 # -- where nobody can hear it ------------------------------------------------------------------------
 
 

@@ -60,14 +60,21 @@ class Home:
 
 async def until(condition: Callable[[], object], seconds: float = 8.0) -> None:
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110  # what is waited for happens in several objects
             await asyncio.sleep(0.01)
 
 
 async def until_true(condition: Callable[[], Awaitable[bool]], seconds: float = 8.0) -> None:
     async with asyncio.timeout(seconds):
-        while not await condition():
+        while not await condition():  # noqa: ASYNC110  # as above
             await asyncio.sleep(0.02)
+
+
+def gone(home: Home, key: int) -> Callable[[], Awaitable[bool]]:
+    async def work() -> bool:
+        return not await home.indexed(key)
+
+    return work
 
 
 @asynccontextmanager
@@ -89,7 +96,7 @@ async def running(
 
 
 async def test_the_index_follows_the_server(address: str, tmp_path: Path) -> None:
-    """First a full sync, then notifications, a comparison for what they do not tell, and all after a restart."""
+    """A full sync, notifications, and a comparison for what nobody told; the index survives a restart."""
     async with PlexSimulator(host=address) as plex:
         async with running(tmp_path, url=plex.url, token=TOKEN) as home:
             with pytest.raises(NotSynced):
@@ -123,11 +130,11 @@ async def test_the_index_follows_the_server(address: str, tmp_path: Path) -> Non
             old = track.key
             await plex.changes.rescan_new_keys([track])
             await until_true(lambda: home.indexed(track.key), 2.0)
-            assert not await home.indexed(old)
+            await until_true(gone(home, old), 2.0)
             assert await home.link.key_of(track.guid) == track.key
+            removed = record.tracks[1].key
             await plex.changes.remove_tracks([record.tracks[1]])
-            gone = record.tracks[0].key
-            await until_true(lambda: home.indexed(gone), 2.0)
+            await until_true(gone(home, removed), 2.0)
 
         # Nobody hears of what happens while the daemon is away.
         quiet = plex.library.tracks[3]
@@ -137,8 +144,8 @@ async def test_the_index_follows_the_server(address: str, tmp_path: Path) -> Non
             assert await home.link.library.counts()  # at once, from the file
             await until_true(lambda: home.indexed(quiet.key))
             await home.event("library_synced")  # the numbers differed, so everything was compared
-            assert not await home.indexed(was)
-            assert (await home.link.sync())["tracks"]
+            await until_true(gone(home, was))
+            assert (await home.link.sync())["tracks"] == len(plex.library.tracks)
             await home.event("library_synced")
 
 
@@ -195,7 +202,7 @@ async def test_a_refused_token_is_told_so_and_tried_again(
         with pytest.raises(PlexUnauthorized):
             await home.link.server.item(MediaKind.TRACK, 1)
         await home.word("unauthorized")
-        with pytest.raises(PlexUnauthorized, match="login plex|token"):
+        with pytest.raises(PlexUnauthorized, match="token"):
             _ = home.link.server
         assert await home.link.library.counts()
         plex.faults.unauthorized = False
@@ -218,7 +225,7 @@ async def test_another_server_has_another_index(address: str, tmp_path: Path) ->
     ):
         await home.event("library_synced")
         plex.faults.other_machine = True
-        home.link._trouble(PlexOffline("look"))
+        home.link.trouble(PlexOffline("look"))
         await home.event("library_synced")
         assert home.link.server.machine_id == plex.shown_machine_id
         assert len([one for one in (tmp_path / "library").iterdir() if one.is_symlink()]) == 2
@@ -247,7 +254,7 @@ async def test_a_token_is_in_no_log_line_or_file_of_others(
         await home.event("library_synced")
         for fault in ("unauthorized", "unavailable", "cut_pages", "malformed", "html", "no_websocket"):
             setattr(plex.faults, fault, True)
-            home.link._trouble(PlexUnauthorized("look"))
+            home.link.trouble(PlexUnauthorized("look"))
             await plex.notifications.drop()
             await asyncio.sleep(0.3)
             setattr(plex.faults, fault, False)
@@ -256,6 +263,6 @@ async def test_a_token_is_in_no_log_line_or_file_of_others(
     said = caplog.text + "".join(record.getMessage() for record in caplog.records) + events
     assert TOKEN not in said
     assert "X-Plex-Token" not in said
-    for file in tmp_path.rglob("*"):
+    for file in tmp_path.rglob("*"):  # noqa: ASYNC240  # small files
         if file.is_file() and file.suffix != ".sqlite":
             assert TOKEN.encode() not in file.read_bytes()

@@ -1,4 +1,4 @@
-"""The Plex server as the daemon sees it, against the simulated one: what is read, and what every failure says."""
+"""The Plex server as the daemon sees it, against the simulated one: what is read, and how it fails."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import plexapi
 import pytest
-from plexapi import BASE_HEADERS
 
 from sugartalkd.command import LibraryTask, SecretText
 from sugartalkd.errors import (
@@ -33,19 +32,29 @@ from sugartalkd.simulator.plex import TOKEN, PlexSimulator
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-IDENTITY = Identity("test-client-0001", "Wohnzimmer – 日本")
+IDENTITY = Identity("test-client-0001", "Wohnzimmer “日本”")
 
 
 @asynccontextmanager
 async def connected(
-    plex: PlexSimulator, library: str | None = None, token: str | None = TOKEN
+    plex: PlexSimulator,
+    library: str | None = None,
+    token: str | None = TOKEN,
+    troubles: list[SugartalkError] | None = None,
 ) -> AsyncGenerator[Server]:
-    one = Server(plex.url, None if token is None else SecretText(token), IDENTITY)
+    heard: list[SugartalkError] = [] if troubles is None else troubles
+    one = Server(plex.url, None if token is None else SecretText(token), IDENTITY, heard.append)
     try:
         await one.connect(library)
         yield one
     finally:
         one.close()
+
+
+def base_headers() -> dict[str, str]:
+    """What plexapi sends with everything."""
+    everything: Any = plexapi
+    return everything.BASE_HEADERS
 
 
 async def test_items_are_read_as_our_own_values(address: str) -> None:
@@ -125,9 +134,8 @@ FAULTS = (
 async def test_failures_are_named(
     address: str, fault: str, value: object, kind: type[SugartalkError], text: str
 ) -> None:
-    async with PlexSimulator(host=address) as plex, connected(plex) as server:
-        troubles: list[SugartalkError] = []
-        server._on_trouble = troubles.append
+    troubles: list[SugartalkError] = []
+    async with PlexSimulator(host=address) as plex, connected(plex, troubles=troubles) as server:
         setattr(plex.faults, fault, value)
         with pytest.raises(kind, match=text) as caught:
             await server.item(MediaKind.TRACK, plex.library.tracks[0].key)
@@ -141,9 +149,8 @@ async def test_failures_are_named(
 
 
 async def test_what_is_not_there_is_no_trouble_of_the_link(address: str) -> None:
-    async with PlexSimulator(host=address) as plex, connected(plex) as server:
-        troubles: list[SugartalkError] = []
-        server._on_trouble = troubles.append
+    troubles: list[SugartalkError] = []
+    async with PlexSimulator(host=address) as plex, connected(plex, troubles=troubles) as server:
         with pytest.raises(NoMatch):
             await server.item(MediaKind.TRACK, 999_999)
         with pytest.raises(NoMatch):
@@ -277,7 +284,7 @@ async def test_radios(address: str) -> None:
 async def test_playback_is_reported_for_each_zone(address: str) -> None:
     async with PlexSimulator(host=address) as plex, connected(plex) as server:
         track = plex.library.tracks[0]
-        report = Report("zone-kitchen", "Küche – 日本", "session-1", track.key, "playing", 1500, 180_000)
+        report = Report("zone-kitchen", "Küche “日本”", "session-1", track.key, "playing", 1500, 180_000)
         assert await server.timeline(report) is None
         [told] = plex.timelines
         assert (told.client, told.session, told.key, told.state) == (
@@ -314,7 +321,7 @@ async def test_plex_players_get_commands_but_never_our_token(address: str) -> No
         with pytest.raises(BadPayload):
             await server.client_command(player.name, "explode")
 
-    assert not {name for name in BASE_HEADERS if "Token" in name or "Target" in name}
+    assert not {name for name in base_headers() if "Token" in name or "Target" in name}
 
 
 async def test_headers_of_one_server_do_not_reach_another(address: str, other_address: str) -> None:

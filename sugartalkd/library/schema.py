@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import zlib
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sugartalkd import names
 from sugartalkd.library.entry import Entry
@@ -44,7 +44,7 @@ CREATE TABLE bucket(name TEXT PRIMARY KEY, tokens TEXT) WITHOUT ROWID;
 CREATE VIRTUAL TABLE names USING fts5({NAME_COLUMNS}, content='entry', content_rowid='id',
   tokenize='ascii', detail=column, columnsize=0);
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab(names, row);
-"""  # noqa: S608  # our own column names
+"""  # our own column names
 ARTISTS_END: Final = 2 << _KIND_BITS
 UNIQUE: Final = "CREATE UNIQUE INDEX by_key ON entry(key)"
 INDEXES: Final = (
@@ -55,10 +55,13 @@ INDEXES: Final = (
     "CREATE INDEX by_rating ON entry(rating) WHERE rating IS NOT NULL",
     f"CREATE INDEX by_name ON entry(nt) WHERE id < {ARTISTS_END}",
 )
-INSERT: Final = f"INSERT OR IGNORE INTO entry({_COLUMNS}) VALUES({','.join('?' * _WIDTH)})"  # noqa: S608
+INSERT: Final = f"INSERT OR IGNORE INTO entry({_COLUMNS}) VALUES({','.join('?' * _WIDTH)})"
 STAGE: Final = "CREATE TABLE staged(hash, id)"
 INSERT_STAGED: Final = "INSERT INTO staged VALUES(?,?)"
-UNSTAGE: Final = ("INSERT INTO exact SELECT DISTINCT hash, id FROM staged ORDER BY hash, id", "DROP TABLE staged")
+UNSTAGE: Final = (
+    "INSERT INTO exact SELECT DISTINCT hash, id FROM staged ORDER BY hash, id",
+    "DROP TABLE staged",
+)
 INSERT_EXACT: Final = "INSERT OR IGNORE INTO exact VALUES(?,?)"
 
 
@@ -103,7 +106,7 @@ def _album(text: str) -> tuple[str, int]:
     return " ".join((*found.forms, found.extra)), int(version)
 
 
-def row_of(entry: Entry, sequence: int) -> tuple[tuple[object, ...], tuple[int, ...]]:
+def row_of(entry: Entry, sequence: int) -> tuple[tuple[Any, ...], tuple[int, ...]]:
     """The row of an entry, and the numbers by which its exact name is found."""
     row = row_id(entry, sequence)
     title = names.name(entry.title)
@@ -145,13 +148,13 @@ def exact_of(forms: Sequence[str]) -> tuple[int, ...]:
     return tuple({number(names.tight(form)) for form in forms})
 
 
-def entry_of(row: tuple[object, ...]) -> Entry:
+def entry_of(row: tuple[Any, ...]) -> Entry:
     """An entry from its `id` and `ENTRY_COLUMNS`."""
-    values: list[object] = list(row)
-    values[0] = kind_of(row[0])  # type: ignore[arg-type]
+    values = list(row)
+    values[0] = kind_of(row[0])
     genres = row[16]
     values[16] = tuple(genres.split("\x1f")) if isinstance(genres, str) else ()
-    return Entry(*values)  # type: ignore[arg-type]
+    return Entry(*values)
 
 
 def tokens_of(texts: Iterable[object]) -> set[str]:

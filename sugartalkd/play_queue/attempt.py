@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 START_LIMIT: Final = 10.0
 """Seconds a player may take to play what it has taken."""
+SHOWN_WITHIN: Final = 1.0
+LOOK: Final = 0.02
+"""Seconds."""
 ERROR_HOLDS: Final = 3.0
 """Seconds between a player's complaint and its stop that make the one the cause of the other."""
 
@@ -34,8 +37,10 @@ class Attempt:
     """What the player showed until then."""
     taken_at: float | None = None
     """When it took the URL."""
+    shown: bool = False
+    """Whether the player has told that this is what it has."""
     seen: bool = False
-    """Whether it has been heard to play."""
+    """Whether it has been heard to play, and was still wished."""
     place: int | None = None
     """Which item of its own queue it became."""
     error: str | None = None
@@ -58,6 +63,7 @@ class Attempts:
         """Give this track to the player, if it still is `wanted` when it could be. Raises Superseded."""
         stream = await self.supply.take(track, transcode=transcode)
         try:
+            await self.settled()
             async with self.lock:
                 _check(wanted)
                 await self._tell(Attempt(track, stream, turn))
@@ -76,6 +82,17 @@ class Attempts:
             raise
         attempt.taken_at = time.monotonic()
         self._old += [] if before is None else [before.stream]
+
+    async def settled(self) -> None:
+        """Wait a moment for the player to show what it was given last.
+
+        Of two that it is given at once, nobody could tell which one it shows.
+        """
+        latest = self.latest
+        while latest is not None and latest is self.latest and not latest.shown:
+            if latest.taken_at is None or time.monotonic() - latest.taken_at > SHOWN_WITHIN:
+                return
+            await asyncio.sleep(LOOK)
 
     def seen(self) -> None:
         """The latest plays: the others are over."""

@@ -252,6 +252,7 @@ class PlayQueue:
         announcement = runner.announcement = Announcement(url)
         interruption = self._interruption = QueueInterruption(self, before, runner.turn)
         try:
+            await runner.attempts.settled()
             async with runner.attempts.lock:
                 await device.play_url(url, None)
             async with asyncio.timeout(START_LIMIT):

@@ -124,7 +124,7 @@ class Runner:
 
     def _note(self, state: PlayerState, attempt: Attempt) -> None:
         if state.transport is not Transport.IDLE:
-            self._heard = state
+            self._heard, attempt.shown = state, True
         place = self.home.device(self.key).place
         if place is not None and attempt.place != place:
             attempt.place = place

@@ -13,7 +13,8 @@ from sugartalkd.aside import Aside
 from sugartalkd.errors import PlexOffline, SugartalkError
 from sugartalkd.library import Library, NotSynced
 from sugartalkd.log import get_logger
-from sugartalkd.plex.changes import LISTS, Deltas, TooMany
+from sugartalkd.plex.changes import LIMIT, LISTS, Deltas, TooMany
+from sugartalkd.plex.http import Http
 from sugartalkd.plex.notifications import Heard
 from sugartalkd.plex.reading import read_library
 from sugartalkd.plex.sync import Job
@@ -124,7 +125,7 @@ class Keeper:
         """Until cancelled. Raises nothing that a server can cause."""
         self._source = source
         self.open(source.machine_id, source.section_uuid)
-        threads = Threads("changes", 1, lambda _until: None)
+        threads = Threads("changes", 1, lambda _until: Http(source.origin, source.headers, LIMIT))
         self._heard |= Heard(missed=True)
         try:
             while True:
@@ -188,7 +189,7 @@ class Keeper:
 
     # -- bit by bit ----------------------------------------------------------------------------------
 
-    async def _catch_up(self, threads: Threads[None], source: Source) -> float:
+    async def _catch_up(self, threads: Threads[Http], source: Source) -> float:
         """How long to wait for news before the next look."""
         heard, self._heard = self._heard, Heard()
         try:
@@ -220,7 +221,7 @@ class Keeper:
             return AGAIN
         return CLOCK_INTERVAL
 
-    async def _count(self, threads: Threads[None], source: Source) -> None:
+    async def _count(self, threads: Threads[Http], source: Source) -> None:
         """Deletions are seen by nothing but a number that does not fit."""
         totals = await self._delta(threads, source, Deltas.totals)
         counts = await self._library.counts()
@@ -232,12 +233,12 @@ class Keeper:
         ) or time.time() - listed_at > COMPARE_INTERVAL:
             self.read_anew(compare=True)
 
-    async def _delta(self, threads: Threads[None], source: Source, work: Callable[[Deltas], T]) -> T:
+    async def _delta(self, threads: Threads[Http], source: Source, work: Callable[[Deltas], T]) -> T:
         file = self._file
 
-        def with_file(_tool: None, _until: float) -> T:
+        def with_file(http: Http, _until: float) -> T:
             # Opened each time: reading everything anew puts another file in its place.
-            with Deltas(source, file) as deltas:
+            with Deltas(source, http, file) as deltas:
                 return work(deltas)
 
         return await threads.run("reading what changed in the Plex library", DELTA_LIMIT, with_file)

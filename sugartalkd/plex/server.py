@@ -79,7 +79,14 @@ class _Ask:
         self.address = address
         self.what = ""
         """What it is asked for, for errors."""
-        self.plex = PlexServer(address, None if token is None else token.reveal, self.session, READ_LIMIT)
+        try:
+            self.plex = PlexServer(address, None if token is None else token.reveal, self.session, READ_LIMIT)
+        except BaseException:
+            self.session.close()
+            raise
+
+    def close(self) -> None:
+        self.session.close()
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Element | None:
         return self._query(path, self.session.get, headers or {}, attempts=2)

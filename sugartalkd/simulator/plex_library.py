@@ -251,6 +251,11 @@ class PlexLibrary:
         track = self.track(album, title, codec, performer=performer, disc=disc)
         if odds > 0.99:  # noqa: PLR2004
             track.number = 0  # what Plex could not match
+        elif odds > 0.98 and performer is not None:  # noqa: PLR2004
+            # The same recording on its own record and on a compilation: one guid for both.
+            twin = _pick(self.tracks, rand())
+            track.number, track.title = twin.number, twin.title
+            track.performer = twin.performer or twin.album.artist.title
 
     def _title(self, language: int) -> str:
         rand = self._random.random
