@@ -262,6 +262,11 @@ async def test_before_the_library_has_been_read(address: str, tmp_path: Path) ->
         assert len(page.items) == page.total == len(plex.library.artists)
         page = await music.browse(found.best.media_id, 5, 15)
         assert (len(page.items), page.total) == (2, 17)
+        plex.faults.no_total = True  # old servers do not tell
+        page = await music.browse("plex:root:albums", 10, 0)
+        assert (len(page.items), page.total) == (10, 11)
+        page = await music.browse("plex:root:albums", 500, 10)
+        assert 10 + len(page.items) == page.total == len(plex.library.albums)
         assert len(await music.tracks(found.best.media_id or "")) == 17
         with pytest.raises(NoMatch):
             await music.browse("plex:album:99999999", 5, 0)
