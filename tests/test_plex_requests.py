@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -208,6 +209,22 @@ async def test_what_plex_is_told_and_asked_for(broker: Broker, tmp_path: Path, a
         assert gone["error_code"] == "no_match"
 
 
+async def test_a_slow_plex_holds_up_nobody_else(broker: Broker, tmp_path: Path, address: str) -> None:
+    async with home(broker, tmp_path, address) as (_, plex, watcher):
+        record = plex.library.albums[0]
+        plex.faults.slow = 1.0
+        for number in range(17):
+            content = {"media_id": f"plex:album:{record.key}", "transaction": number}
+            await watcher.publish(f"{PLEX}/item", json.dumps(content))
+        answers = watcher.all
+        topic = "bridge/response/plex/item"
+        await watcher.until(lambda: [one.json["error_code"] for one in answers(topic)] == ["busy"])
+        assert (await watcher.ask("bridge/request/heos/sources", "{}", 0.8))["status"] == "ok"
+        plex.faults.slow = 0.0
+        await watcher.until(lambda: len(answers(topic)) == 17)
+        assert {one.json["transaction"] for one in answers(topic)} == {*range(17)}
+
+
 class _Link:
     """The server, and no index."""
 
@@ -245,6 +262,11 @@ async def test_before_the_library_has_been_read(address: str, tmp_path: Path) ->
         assert len(page.items) == page.total == len(plex.library.artists)
         page = await music.browse(found.best.media_id, 5, 15)
         assert (len(page.items), page.total) == (2, 17)
+        plex.faults.no_total = True  # old servers do not tell
+        page = await music.browse("plex:root:albums", 10, 0)
+        assert (len(page.items), page.total) == (10, 11)
+        page = await music.browse("plex:root:albums", 500, 10)
+        assert 10 + len(page.items) == page.total == len(plex.library.albums)
         assert len(await music.tracks(found.best.media_id or "")) == 17
         with pytest.raises(NoMatch):
             await music.browse("plex:album:99999999", 5, 0)

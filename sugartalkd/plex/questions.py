@@ -147,7 +147,7 @@ def inside(kind: MediaKind, key: int) -> str:
 
 
 def stretch(ask: Ask, path: str, limit: int, offset: int) -> tuple[tuple[Entry, ...], int]:
-    """A part of a long list, in small pages, and how long it is."""
+    """A part of a long list, in small pages, and how long it is: one more where the server does not tell."""
     found: list[Entry] = []
     start, end, total = offset, offset + limit, None
     while start < end and (total is None or start < total):
@@ -160,7 +160,7 @@ def stretch(ask: Ask, path: str, limit: int, offset: int) -> tuple[tuple[Entry, 
             return raw.all_from_xml(root)[offset:end], len(root)
         found += raw.all_from_xml(root)
         start += len(root)
-    return tuple(found), start if total is None else total
+    return tuple(found), start + (start >= end) if total is None else total
 
 
 def playlists(ask: Ask) -> tuple[Entry, ...]:
