@@ -45,6 +45,8 @@ _CORRECTED_WORD: Final = 0.02
 _CHANGED_WORD: Final = 0.1
 """What it costs to take a word for another though the library has it."""
 _LEAST: Final = 0.6
+_WORTH_PLAYING: Final = 0.72
+"""Below this, what comes nearest is hardly what was meant."""
 _ALTERNATIVES: Final = 10
 _RANKED: Final = 48
 """So many of the candidates are compared in detail."""
@@ -53,7 +55,7 @@ _LIKED_MORE: Final = 0.15
 _MOST_ROWS: Final = 120
 _MOST_QUERIES: Final = 60
 _MOST_WORDS: Final = 12
-_CANDIDATE: Final = "SELECT e.id, e.nt, e.na, e.nb, e.version, e.year FROM "
+_CANDIDATE: Final = "SELECT e.id, e.nt, e.na, e.nb, e.nx, e.version, e.year FROM "
 _EXACT: Final = _CANDIDATE + "exact JOIN entry e ON e.id = exact.id WHERE exact.hash = ?"
 _WITH_WORDS: Final = _CANDIDATE + "names JOIN entry e ON e.id = names.rowid WHERE names MATCH ?"
 
@@ -89,9 +91,9 @@ class Finder:
         found = self._ranked(wished)
         if found is None:
             return Matches(*listing.listed(self._reader, wished, _ALTERNATIVES, 0))
-        best = found[:_ALTERNATIVES]
+        best = found[:_ALTERNATIVES] if found and found[0][1] >= _WORTH_PLAYING else []
         return Matches(
-            listing.matches(self._reader, [(row, fit) for row, fit, _ in best]), len(found), _ambiguous(best)
+            listing.matches(self._reader, [(row, fit) for row, fit, _ in best]), len(best), _ambiguous(best)
         )
 
     def _ranked(self, wished: Wished) -> list[tuple[int, float, Candidate]] | None:
@@ -273,9 +275,9 @@ class Finder:
                 last for _, last in RANGES if last > part[-1][0]
             )  # the next kind may have better ones
         for row in _nearest(meaning, rows):
-            number, title, artists, album, version, year = row
+            number, title, artists, album, extra, version, year = row
             candidate = Candidate(
-                schema.kind_of(number), title, artists, album, version, year, schema.liking_of(number)
+                schema.kind_of(number), title, artists, album, extra, version, year, schema.liking_of(number)
             )
             fit = resolver.fit(meaning, search.tolerated, candidate)
             if search.corrected and fit < _ENOUGH:
@@ -325,7 +327,7 @@ def _meanings(wished: Wished) -> Iterable[Reading]:
 
 def _corrected_fit(search: _Search, meaning: Reading, candidate: Candidate) -> float:
     """How well it fits when what is in it was meant by the words that are not."""
-    there = schema.tokens_of((candidate.title, candidate.artists, candidate.album))
+    there = schema.tokens_of((candidate.title, candidate.artists, candidate.album, candidate.extra))
     changed, cost = 0, _CORRECTED
 
     def text(wished: str) -> str:
