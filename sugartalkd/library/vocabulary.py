@@ -122,6 +122,8 @@ def corrections(connection: sqlite3.Connection, word: str) -> list[str]:
             if choice != word and choice not in places:
                 first = _SAME_START if choice[0] == word[0] else 0
                 places[choice] = (distance - first - bonus, place, choice)
+        if any(weight < 1 for weight, _, _ in places.values()):
+            break  # one letter off: those that begin otherwise are less likely
     return [choice for _, _, choice in sorted(places.values())[:MOST]]
 
 
