@@ -213,6 +213,12 @@ def _others(main: str, forms: list[str]) -> list[str]:
     return [one for one in dict.fromkeys(forms) if one and one != main]
 
 
+def initials(plain_name: str) -> str:
+    """What fans call an artist of three words or more; `''` for others."""
+    words = [word for word in plain_name.split() if word not in {"the", "and", "of"}]
+    return "".join(word[0] for word in words) if len(words) > 2 else ""  # noqa: PLR2004
+
+
 def performers(text: str) -> Name:
     """An artist's name, which may be several: each alone is another form."""
     whole = name(text)

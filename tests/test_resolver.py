@@ -53,7 +53,7 @@ def test_nonsense_finds_nothing_or_something_and_never_breaks(finder: Finder, ph
 
 
 def test_what_is_in_no_way_there_is_not_guessed(finder: Finder) -> None:
-    for phrase in ("xyzzy plugh", "qwertzuiop", "the collected speeches of marcus tullius cicero"):
+    for phrase in ("xyzzy plugh", "qwertzuiop", "wake me up", "fix you coldplay", "tnt"):
         assert finder.find(Wished(phrase)).items == ()
 
 
@@ -124,7 +124,7 @@ SAID = (
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.text(max_size=60) | st.lists(st.sampled_from(SAID)).map(" ".join))
 def test_any_phrase_is_answered_and_always_alike(finder: Finder, phrase: str) -> None:
     once, again = finder.find(Wished(phrase)), finder.find(Wished(phrase))
@@ -135,7 +135,7 @@ def test_any_phrase_is_answered_and_always_alike(finder: Finder, phrase: str) ->
     assert page.total >= len(page.items)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.text(max_size=40))
 def test_plain_names_stay_as_they_are(text: str) -> None:
     plain = names.plain(text)

@@ -35,6 +35,8 @@ _ENOUGH: Final = 0.93
 """A fit that needs no further search."""
 _SURE: Final = 0.997
 """The fit of an exact name."""
+_CLEAR: Final = 0.988
+"""The fit of a name with what else was said."""
 _GOOD: Final = 0.88
 """The same, once words were taken for others."""
 _POOR: Final = 0.75
@@ -45,6 +47,8 @@ _CORRECTED_WORD: Final = 0.02
 _CHANGED_WORD: Final = 0.1
 """What it costs to take a word for another though the library has it."""
 _LEAST: Final = 0.6
+_WORTH_PLAYING: Final = 0.72
+"""Below this, what comes nearest is hardly what was meant."""
 _ALTERNATIVES: Final = 10
 _RANKED: Final = 48
 """So many of the candidates are compared in detail."""
@@ -53,7 +57,7 @@ _LIKED_MORE: Final = 0.15
 _MOST_ROWS: Final = 120
 _MOST_QUERIES: Final = 60
 _MOST_WORDS: Final = 12
-_CANDIDATE: Final = "SELECT e.id, e.nt, e.na, e.nb, e.version, e.year FROM "
+_CANDIDATE: Final = "SELECT e.id, e.nt, e.na, e.nb, e.nx, e.version, e.year FROM "
 _EXACT: Final = _CANDIDATE + "exact JOIN entry e ON e.id = exact.id WHERE exact.hash = ?"
 _WITH_WORDS: Final = _CANDIDATE + "names JOIN entry e ON e.id = names.rowid WHERE names MATCH ?"
 
@@ -89,9 +93,9 @@ class Finder:
         found = self._ranked(wished)
         if found is None:
             return Matches(*listing.listed(self._reader, wished, _ALTERNATIVES, 0))
-        best = found[:_ALTERNATIVES]
+        best = found[:_ALTERNATIVES] if found and found[0][1] >= _WORTH_PLAYING else []
         return Matches(
-            listing.matches(self._reader, [(row, fit) for row, fit, _ in best]), len(found), _ambiguous(best)
+            listing.matches(self._reader, [(row, fit) for row, fit, _ in best]), len(best), _ambiguous(best)
         )
 
     def _ranked(self, wished: Wished) -> list[tuple[int, float, Candidate]] | None:
@@ -100,24 +104,34 @@ class Finder:
         meanings = list(_meanings(wished))
         if not meanings:
             return None
-        for meaning in meanings:
-            self._exact_words(search, meaning)
-            if search.best >= _SURE:
-                break
+        telling = [one for one in meanings if one.artist or one.source or one.kind]
+        plain = [one for one in meanings if one not in telling]
+        self._exact(search, meanings, [*telling, *plain])
         if search.best < _ENOUGH:
-            telling = [one for one in meanings if one.artist or one.source or one.kind]
-            for meaning in [*telling[:3], *reversed([one for one in meanings if one not in telling][:3])][:4]:
+            for meaning in [*telling[:3], *plain[2::-1]][:4]:
                 self._other_words(search, meaning)
                 if search.best >= _GOOD:
                     break
         ranked = sorted(search.found.items(), key=lambda one: (-one[1][0], one[0]))
         return [(row, fit, candidate) for row, (_, fit, candidate) in ranked if fit >= _LEAST]
 
-    def _exact_words(self, search: _Search, meaning: Reading) -> None:
-        if meaning.title and not (meaning.artist or meaning.source or meaning.version or search.wished.genre):
-            self._exact_name(search, meaning)
-            if search.best >= _SURE and len(search.found) >= _ALTERNATIVES:
+    def _exact(self, search: _Search, meanings: list[Reading], telling_first: list[Reading]) -> None:
+        """Names as they are, then the words as they are."""
+        for meaning in meanings:
+            if meaning.title and not (
+                meaning.artist or meaning.source or meaning.version or search.wished.genre
+            ):
+                self._exact_name(search, meaning)
+                if search.best >= _SURE:
+                    if len(search.found) < _ALTERNATIVES:
+                        self._exact_words(search, meaning)
+                    return
+        for meaning in telling_first:
+            self._exact_words(search, meaning)
+            if search.best >= _CLEAR:
                 return
+
+    def _exact_words(self, search: _Search, meaning: Reading) -> None:
         groups = [(columns, groups_of(words)) for columns, words in parts_of(meaning)]
         extra = [[(word,)] for word in meaning.version_words.split() if word not in {"version", *spoken.WEAK}]
         if extra and self._query(search, meaning, [*groups, (ANYWHERE, extra)]):
@@ -273,9 +287,9 @@ class Finder:
                 last for _, last in RANGES if last > part[-1][0]
             )  # the next kind may have better ones
         for row in _nearest(meaning, rows):
-            number, title, artists, album, version, year = row
+            number, title, artists, album, extra, version, year = row
             candidate = Candidate(
-                schema.kind_of(number), title, artists, album, version, year, schema.liking_of(number)
+                schema.kind_of(number), title, artists, album, extra, version, year, schema.liking_of(number)
             )
             fit = resolver.fit(meaning, search.tolerated, candidate)
             if search.corrected and fit < _ENOUGH:
@@ -325,7 +339,7 @@ def _meanings(wished: Wished) -> Iterable[Reading]:
 
 def _corrected_fit(search: _Search, meaning: Reading, candidate: Candidate) -> float:
     """How well it fits when what is in it was meant by the words that are not."""
-    there = schema.tokens_of((candidate.title, candidate.artists, candidate.album))
+    there = schema.tokens_of((candidate.title, candidate.artists, candidate.album, candidate.extra))
     changed, cost = 0, _CORRECTED
 
     def text(wished: str) -> str:

@@ -109,7 +109,7 @@ def _performers(text: str) -> tuple[str, int]:
 def _album(text: str) -> tuple[str, int]:
     found = names.name(text)
     version = found.version & ~Version.OTHER | names.album_version(found.forms[0])
-    return " ".join((*found.forms, found.extra)), int(version)
+    return "|".join((*found.forms, found.extra) if found.extra else found.forms), int(version)
 
 
 def row_of(entry: Entry, sequence: int) -> tuple[tuple[Any, ...], tuple[int, ...]]:
@@ -119,6 +119,8 @@ def row_of(entry: Entry, sequence: int) -> tuple[tuple[Any, ...], tuple[int, ...
     version, extra, forms = int(title.version), title.extra, title.forms
     artists = albums = ""
     if entry.kind is MediaKind.ARTIST:
+        if short := names.initials(forms[0]):
+            forms = (*forms, short)
         _, more = _performers(entry.title)
         version |= more
     elif entry.artist:

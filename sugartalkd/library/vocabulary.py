@@ -111,7 +111,7 @@ def corrections(connection: sqlite3.Connection, word: str) -> list[str]:
     ends = 3 if len(word) >= _LONG else 2
     places: dict[str, tuple[float, int, str]] = {}
     for names, cutoff, bonus in (
-        ([f"={sound(word)}"], reach + 1, _SAME_SOUND),
+        ([f"={sound(word)}"], reach if len(word) < _SHORT - 1 else reach + 1, _SAME_SOUND),
         ([f"<{word[:ends]}{length}" for length in lengths], reach, 0.0),
         ([f">{word[-ends:]}{length}" for length in lengths], reach, 0.0),
     ):
@@ -122,6 +122,8 @@ def corrections(connection: sqlite3.Connection, word: str) -> list[str]:
             if choice != word and choice not in places:
                 first = _SAME_START if choice[0] == word[0] else 0
                 places[choice] = (distance - first - bonus, place, choice)
+        if any(weight < 1 for weight, _, _ in places.values()):
+            break  # one letter off: those that begin otherwise are less likely
     return [choice for _, _, choice in sorted(places.values())[:MOST]]
 
 
