@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sugartalkd.model import Object
 
 TICK: Final = 0.001
+IDLE: Final = 5.0
 START_LIMIT: Final = 300.0
 """Seconds; a million tracks take the simulator long to invent."""
 
@@ -90,12 +91,27 @@ class Ticker:
 
     def __init__(self) -> None:
         self.worst = 0.0
+        self.worst_own = 0.0
+        """As far as this process itself worked meanwhile; the rest is what else the machine does."""
 
     async def run(self) -> None:
         while True:
-            began = time.perf_counter()
+            began, worked = time.perf_counter(), time.process_time()
             await asyncio.sleep(TICK)
-            self.worst = max(self.worst, time.perf_counter() - began - TICK)
+            late = time.perf_counter() - began - TICK
+            self.worst = max(self.worst, late)
+            self.worst_own = max(self.worst_own, min(late, time.process_time() - worked))
+
+
+async def idle() -> tuple[float, float]:
+    """What looking for stalls costs and finds while nothing is done: the CPU share, the longest in s."""
+    ticker = Ticker()
+    began = time.process_time()
+    task = asyncio.create_task(ticker.run())
+    await asyncio.sleep(IDLE)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return (time.process_time() - began) / IDLE, ticker.worst
 
 
 async def synced(url: str, folder: Path) -> dict[str, Any]:
@@ -108,6 +124,7 @@ async def synced(url: str, folder: Path) -> dict[str, Any]:
             counts.update(content)
             done.set()
 
+    looking, worst_idle = await idle()
     ticker = Ticker()
     link = PlexLink(
         PlexConfig(url=url, token=TOKEN),  # type: ignore[arg-type]
@@ -119,7 +136,7 @@ async def synced(url: str, folder: Path) -> dict[str, Any]:
     tasks = [asyncio.create_task(link.run()), asyncio.create_task(ticker.run())]
     await done.wait()
     wall = time.perf_counter() - began
-    daemon = time.process_time() - own
+    daemon = max(0.0, time.process_time() - own - looking * wall)
     try:
         found = await link.library.counts()
     except NotSynced:
@@ -136,7 +153,9 @@ async def synced(url: str, folder: Path) -> dict[str, Any]:
         "daemon_cpu_s": round(daemon, 2),
         "child_cpu_s": round(child, 2),
         "cpu_s": round(daemon + child, 2),
+        "worst_stall_idle_ms": round(worst_idle * 1000, 1),
         "worst_stall_ms": round(ticker.worst * 1000, 1),
+        "worst_stall_own_ms": round(ticker.worst_own * 1000, 1),
         "index_mb": round(_size(folder) / 2**20, 1),
     }
 
