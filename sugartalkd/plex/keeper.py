@@ -150,6 +150,8 @@ class Keeper:
                 await asyncio.wait([self._reading])
             if await self._meta("cursor") is not None:
                 return
+            if self._reading is not None and not self._failed:
+                self._failed = 1  # it was read, and yet there is nothing that can be opened
             if self._failed:
                 await asyncio.sleep(after(self._failed - 1, FAILED_PAUSES))
             self.read_anew()

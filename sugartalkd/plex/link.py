@@ -78,6 +78,7 @@ class PlexLink:
         self._finder = Finder(config, folder, account)
         self._sign_in = SignIn(account, folder)
         self._pin: Pin | None = None
+        self._signing_in = asyncio.Lock()
         self._wished = config.library if "library" in config.model_fields_set else None
         self._keeper = Keeper(folder, on_event, self.trouble)
         self._aside = Aside()
@@ -117,10 +118,11 @@ class PlexLink:
 
     async def login(self) -> Object:
         """Begin to sign in at plex.tv; the outcome comes as the event `plex_login`."""
-        if self._pin is None:
-            self._pin = await self._sign_in.begin()
-            self._aside.start(self._finish_login(self._pin), "signing in to Plex")
-        return shown(self._pin)
+        async with self._signing_in:
+            if self._pin is None:
+                self._pin = await self._sign_in.begin()
+                self._aside.start(self._finish_login(self._pin), "signing in to Plex")
+            return shown(self._pin)
 
     async def run(self) -> None:
         """Connect, watch, and connect again, until cancelled."""

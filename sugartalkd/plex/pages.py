@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sugartalkd.errors import NoMatch, PlexOffline, TimedOut
 from sugartalkd.plex import entries as raw
-from sugartalkd.plex.entries import LEAN, TYPE_NUMBERS, whole
+from sugartalkd.plex.entries import LEAN, TYPE_NUMBERS, following, whole
 from sugartalkd.plex.http import JSON, XML, content
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def listing(http: Http, path: str, size: int, *, patience: float = PATIENCE) -> 
 
     Raises PlexUnauthorized and NoMatch at once, PlexOffline and TimedOut when patience is at its end.
     """
-    start = failures = 0
+    start, failures, before = 0, 0, None
     since = time.monotonic()
     while True:
         try:
@@ -70,10 +70,13 @@ def listing(http: Http, path: str, size: int, *, patience: float = PATIENCE) -> 
             continue
         failures = 0
         since = time.monotonic()
-        yield page
-        start += page.count
-        if not page.count or (page.total is not None and start >= page.total):
+        repeated = before is not None and page.total is None and page.entries == before.entries
+        if not repeated:
+            yield page
+        after = following(start, page.count, size, page.total, repeated=repeated)
+        if after is None:
             return
+        start, before = after, page
 
 
 def playlists(http: Http, size: int, *, patience: float = PATIENCE) -> Iterator[Page]:

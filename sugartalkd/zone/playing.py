@@ -175,12 +175,14 @@ async def announce(wished: Announce, course: Course) -> Outcome:
         outcome = await _steps(early, course)
     interruption = None
     if outcome.error is None:
+        waking = asyncio.create_task(_when_awake(late, course), name="announcement's volume")
         try:
-            interruption, _ = await asyncio.gather(
-                devices.interrupt(wished.url, wished.max_duration), _when_awake(late, course)
-            )
+            interruption = await devices.interrupt(wished.url, wished.max_duration)
         except SugartalkError as failure:
             outcome = Outcome(error=about("play", failure))
+        finally:
+            waking.cancel()
+            await asyncio.gather(waking, return_exceptions=True)
     restored, failed = await _bring_back(course, power, chosen, volume, wished)
     if interruption is not None and power is not False:
         try:
@@ -196,7 +198,8 @@ async def _when_awake(steps: list[tuple[str, DeviceCommand]], course: Course) ->
     """For a receiver that the player inside it switches on: until then it takes no volume."""
     if steps:
         await course.devices.awake(RECEIVER_FOLLOWS)
-        await _steps(steps, course)
+        if not course.devices.asleep:
+            await _steps(steps, course)
 
 
 async def _bring_back(
