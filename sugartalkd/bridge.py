@@ -1,4 +1,4 @@
-"""What the bridge answers: about itself at once, about the HEOS system when that has answered."""
+"""What the bridge answers: about itself at once, about HEOS and Plex when these have answered."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Final, Protocol, assert_never
 
 from sugartalkd import log
 from sugartalkd.aside import Aside
+from sugartalkd.asking import REQUEST_LIMIT, Asking
 from sugartalkd.command import (
     BridgeCommand,
     DeskCommand,
     ForgetZone,
+    GetArtwork,
     GetConfig,
     HeosBrowse,
     HeosFavorites,
@@ -21,38 +23,44 @@ from sugartalkd.command import (
     HeosSignIn,
     HeosSignOut,
     HeosSources,
+    LibraryTask,
     Ping,
+    PlexAddToPlaylist,
+    PlexBrowse,
+    PlexClientCommand,
+    PlexClientPlay,
+    PlexClients,
+    PlexCreatePlaylist,
+    PlexDeletePlaylist,
+    PlexItem,
+    PlexLogin,
+    PlexMaintain,
+    PlexPlaylists,
+    PlexRate,
+    PlexRemoveFromPlaylist,
+    PlexRequest,
+    PlexSearch,
+    PlexSync,
     Restart,
     SetConfig,
     SetLogLevel,
+    Wished,
 )
 from sugartalkd.config import ConfigurationFault, changed, load, masked, save_settings
-from sugartalkd.errors import (
-    BadPayload,
-    Busy,
-    Expired,
-    Internal,
-    SugartalkError,
-    TimedOut,
-    UnknownZone,
-    Unsupported,
-)
-from sugartalkd.log import get_logger
-from sugartalkd.topics.item import page_json
+from sugartalkd.errors import BadPayload, Expired, Internal, UnknownZone, Unsupported
+from sugartalkd.topics.item import item_json, page_json
 from sugartalkd.zone.outcome import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sugartalkd.config import Loaded
-    from sugartalkd.model import Object, Page, ZoneId
+    from sugartalkd.model import Artwork, Item, Object, Page, ZoneId
     from sugartalkd.roster import Roster
     from sugartalkd.zone.outcome import Answer
 
-_log = get_logger(__name__)
-
-REQUEST_LIMIT: Final = 30.0
-"""Seconds that a request to a device may take (contract 5: browse)."""
-WAITING_LIMIT: Final = 16
-"""Requests that may wait for devices at once."""
+_SLOW: Final = (PlexSync, PlexMaintain)
+"""Answered at their end, however late that is (contract 5)."""
 
 
 class HeosSystem(Protocol):
@@ -70,6 +78,27 @@ class HeosSystem(Protocol):
     async def reboot(self) -> None: ...
 
 
+class PlexSystem(Protocol):
+    """What the desk asks of the Plex server and its library."""
+
+    async def search(self, wished: Wished, limit: int, offset: int) -> Page: ...
+    async def browse(self, media_id: str | None, limit: int, offset: int) -> Page: ...
+    async def item(self, media_id: str) -> Object: ...
+    async def rate(self, media_id: str, rating: float | None) -> None: ...
+    async def playlists(self, limit: int, offset: int) -> Page: ...
+    async def create_playlist(self, name: str, items: Sequence[str]) -> Item: ...
+    async def add_to_playlist(self, media_id: str, items: Sequence[str]) -> Item: ...
+    async def remove_from_playlist(self, media_id: str, items: Sequence[str]) -> Item: ...
+    async def delete_playlist(self, media_id: str) -> None: ...
+    async def maintain(self, task: LibraryTask) -> None: ...
+    async def sync(self) -> Object: ...
+    async def clients(self) -> list[Object]: ...
+    async def client_play(self, client: str, media_id: str) -> None: ...
+    async def client_command(self, client: str, command: str, value: float | None) -> None: ...
+    async def login(self) -> Object: ...
+    async def artwork(self, artwork_id: str) -> Artwork: ...
+
+
 class Household(Protocol):
     """What the desk needs of the daemon."""
 
@@ -79,6 +108,8 @@ class Household(Protocol):
     def roster(self) -> Roster: ...
     @property
     def heos(self) -> HeosSystem | None: ...
+    @property
+    def plex(self) -> PlexSystem | None: ...
     def apply(self, loaded: Loaded) -> None: ...
     def forget_zone(self, zone: ZoneId) -> bool: ...
     def restart(self) -> None: ...
@@ -90,7 +121,8 @@ class Desk:
     def __init__(self, household: Household) -> None:
         self._household = household
         self._beside = Aside()
-        self._waiting = 0
+        self._asking_heos = Asking("HEOS system", self._beside)
+        self._asking_plex = Asking("Plex server", self._beside)
         self._ended = False
 
     async def run(self) -> None:
@@ -106,6 +138,9 @@ class Desk:
         """Carry out a request and answer it. Raises the named refusals of errors.py."""
         if isinstance(command, HeosRequest):
             self._ask_heos(command, answer)
+            return
+        if isinstance(command, PlexRequest):
+            self._ask_plex(command, answer)
             return
         answer(Outcome(self._carry_out(command)))
         if isinstance(command, Restart):
@@ -165,52 +200,38 @@ class Desk:
 
     def _ask_heos(self, command: HeosRequest, answer: Answer) -> None:
         heos = self._household.heos
-        if self._ended:
-            raise Expired("the daemon is ending; nothing new is begun")
+        self._check_not_ended()
         if heos is None:
             raise Unsupported("no HEOS system is configured; add a heos section to the configuration")
-        if self._waiting >= WAITING_LIMIT:
-            raise Busy(f"{WAITING_LIMIT} requests wait for the HEOS system already; send fewer at a time")
-        self._waiting += 1
-        outcome = Outcome(error=TimedOut("the daemon ended before the HEOS system had answered"))
+        self._asking_heos.check()
+        self._asking_heos.submit(_heos(command, heos), answer, type(command).__name__, REQUEST_LIMIT)
 
-        async def see_through() -> None:
-            nonlocal outcome
-            outcome = await _outcome(command, heos)
+    def _ask_plex(self, command: PlexRequest, answer: Answer) -> None:
+        plex = self._household.plex
+        self._check_not_ended()
+        if plex is None:
+            raise Unsupported("no Plex server is configured; add a plex section to the configuration")
+        self._asking_plex.check()
+        limit = None if isinstance(command, _SLOW) else REQUEST_LIMIT
+        self._asking_plex.submit(_plex(command, plex), answer, type(command).__name__, limit)
 
-        def ended(_task: asyncio.Task[None]) -> None:
-            self._waiting -= 1
-            answer(outcome)
-
-        self._beside.start(see_through(), "heos request").add_done_callback(ended)
-
-
-async def _outcome(command: HeosRequest, heos: HeosSystem) -> Outcome:
-    """Every way in which a request can fail becomes an outcome."""
-    try:
-        async with asyncio.timeout(REQUEST_LIMIT):
-            return Outcome(await _heos(command, heos))
-    except SugartalkError as failure:
-        return Outcome(error=failure)
-    except TimeoutError:
-        return Outcome(error=TimedOut(f"the HEOS system did not answer within {REQUEST_LIMIT:g} s"))
-    except Exception:  # noqa: BLE001  # the edge: a fault of ours is answered as well
-        _log.exception("a request failed inside the daemon", request=type(command).__name__)
-        return Outcome(error=Internal("the request failed inside the daemon; its log says where"))
+    def _check_not_ended(self) -> None:
+        if self._ended:
+            raise Expired("the daemon is ending; nothing new is begun")
 
 
-async def _heos(command: HeosRequest, heos: HeosSystem) -> Object:
+async def _heos(command: HeosRequest, heos: HeosSystem) -> Outcome:
     match command:
         case HeosSources():
-            return page_json(await heos.sources())
+            return Outcome(page_json(await heos.sources()))
         case HeosBrowse(source, container, limit, offset):
-            return page_json(await heos.browse(source, container, limit, offset))
+            return Outcome(page_json(await heos.browse(source, container, limit, offset)))
         case HeosSearch(source, query, criteria, limit, offset):
-            return page_json(await heos.search(source, query, criteria, limit, offset))
+            return Outcome(page_json(await heos.search(source, query, criteria, limit, offset)))
         case HeosFavorites(limit, offset):
-            return page_json(await heos.favorites(limit, offset))
+            return Outcome(page_json(await heos.favorites(limit, offset)))
         case HeosPlaylists(limit, offset):
-            return page_json(await heos.playlists(limit, offset))
+            return Outcome(page_json(await heos.playlists(limit, offset)))
         case HeosSignIn(username, password):
             await heos.sign_in(username, password.reveal)
         case HeosSignOut():
@@ -219,4 +240,43 @@ async def _heos(command: HeosRequest, heos: HeosSystem) -> Object:
             await heos.reboot()
         case _:
             assert_never(command)
-    return {}
+    return Outcome()
+
+
+async def _plex(command: PlexRequest, plex: PlexSystem) -> Outcome:  # noqa: C901, PLR0911, PLR0912  # flat, over a closed union
+    match command:
+        case PlexSearch(wished, limit, offset):
+            return Outcome(page_json(await plex.search(wished, limit, offset)))
+        case PlexBrowse(media_id, limit, offset):
+            return Outcome(page_json(await plex.browse(media_id, limit, offset)))
+        case PlexItem(media_id):
+            return Outcome(await plex.item(media_id))
+        case PlexRate(media_id, rating):
+            await plex.rate(media_id, rating)
+        case PlexPlaylists(limit, offset):
+            return Outcome(page_json(await plex.playlists(limit, offset)))
+        case PlexCreatePlaylist(name, items):
+            return Outcome(item_json(await plex.create_playlist(name, items)))
+        case PlexAddToPlaylist(media_id, items):
+            return Outcome(item_json(await plex.add_to_playlist(media_id, items)))
+        case PlexRemoveFromPlaylist(media_id, items):
+            return Outcome(item_json(await plex.remove_from_playlist(media_id, items)))
+        case PlexDeletePlaylist(media_id):
+            await plex.delete_playlist(media_id)
+        case PlexMaintain(task):
+            await plex.maintain(task)
+        case PlexSync():
+            return Outcome(await plex.sync())
+        case PlexClients():
+            return Outcome({"items": [*await plex.clients()]})
+        case PlexClientPlay(client, media_id):
+            await plex.client_play(client, media_id)
+        case PlexClientCommand(client, name, value):
+            await plex.client_command(client, name, value)
+        case PlexLogin():
+            return Outcome(await plex.login())
+        case GetArtwork(artwork_id):
+            return Outcome(artwork=await plex.artwork(artwork_id))
+        case _:
+            assert_never(command)
+    return Outcome()

@@ -1,4 +1,4 @@
-"""The command line: run, demo, check, topics, capture, simulate, version."""
+"""The command line: run, demo, check, topics, capture, login, simulate, version."""
 
 from __future__ import annotations
 
@@ -82,11 +82,15 @@ def _parser() -> argparse.ArgumentParser:
     capture.set_defaults(command=_capture)
 
     simulate = commands.add_parser("simulate", help="run one simulated device until Ctrl-C")
-    simulate.add_argument("device", choices=("heos", "avr"))
+    simulate.add_argument("device", choices=("heos", "avr", "plex"))
     simulate.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
-    simulate.add_argument("--port", type=_port, help="default: 1255 for heos, 23 for avr")
+    simulate.add_argument("--port", type=_port, help="default: 1255 for heos, 23 for avr, 32400 for plex")
     simulate.add_argument("--player", action="append", metavar="NAME", help="heos: a player; may be repeated")
     simulate.add_argument("--zones", type=int, choices=(1, 2, 3), default=2, help="avr: number of zones")
+    simulate.add_argument("--tracks", type=int, default=200, help="plex: size of the library (default: 200)")
+    simulate.add_argument(
+        "--track-seconds", type=_seconds, help="plex: length of every track (default: as songs are)"
+    )
     simulate.add_argument(
         "--replay",
         type=Path,
@@ -94,6 +98,13 @@ def _parser() -> argparse.ArgumentParser:
         help="answer as the device did that `capture` wrote to this file",
     )
     simulate.set_defaults(command=_simulate)
+
+    login = commands.add_parser(
+        "login", help="sign in to Plex: a code to type at plex.tv, then the token is kept"
+    )
+    login.add_argument("service", choices=("plex",))
+    _config_option(login)
+    login.set_defaults(command=_login)
 
     version = commands.add_parser("version", help="print the version")
     version.set_defaults(command=_version)
@@ -176,9 +187,9 @@ def _check(arguments: argparse.Namespace) -> int:
     _print(f"  heos       {'not configured' if config.heos is None else config.heos.host}")
     for name, receiver in config.receivers.items():
         _print(f"  receiver   {name} at {receiver.host}:{receiver.port}")
-    _print(f"  zones      {', '.join(config.zones) or 'automatic'}")
     if config.plex is not None:
-        _print("  plex       checked, but this version does not use it yet")
+        _print(f"  plex       {config.plex.url or config.plex.server}, library {config.plex.library}")
+    _print(f"  zones      {', '.join(config.zones) or 'automatic'}")
     if config.heos is None and not config.receivers:
         _complain("warning: no device is configured: add a heos section, or receivers")
     return EXIT_OK
@@ -279,7 +290,7 @@ def _simulate(arguments: argparse.Namespace) -> int:
     if len(set(names)) < len(names):
         _complain("--player: players are told apart by their names, so each needs its own")
         return EXIT_USAGE
-    port = arguments.port or (1255 if arguments.device == "heos" else 23)
+    port = arguments.port or {"heos": 1255, "avr": 23, "plex": 32400}[arguments.device]
     try:
         recorded = (
             None if arguments.replay is None else replay.read_device(arguments.replay, arguments.device)
@@ -293,6 +304,11 @@ def _simulate(arguments: argparse.Namespace) -> int:
 
             system = None if recorded is None else replay.HeosReplay(recorded)
             return _until_interrupted(heos.serve(arguments.host, port, names, system))
+        if arguments.device == "plex":
+            from sugartalkd.simulator import plex_serve  # noqa: PLC0415
+
+            tracks, seconds = arguments.tracks, arguments.track_seconds
+            return _until_interrupted(plex_serve.serve(arguments.host, port, tracks, seconds))
         from sugartalkd.simulator import avr  # noqa: PLC0415
 
         receiver = None if recorded is None else replay.AvrReplay(recorded)
@@ -303,6 +319,26 @@ def _simulate(arguments: argparse.Namespace) -> int:
         hint = hint if isinstance(error, PermissionError) else ""
         _complain(f"cannot listen on {arguments.host}:{port}: {why}{hint}")
         return EXIT_UNAVAILABLE
+
+
+def _login(arguments: argparse.Namespace) -> int:
+    from sugartalkd.plex.login import sign_in  # noqa: PLC0415
+
+    loaded = _load(arguments.config)
+    if loaded is None:
+        return EXIT_CONFIG
+    done = False
+
+    def say(text: str) -> None:
+        _print(text)
+        sys.stdout.flush()  # somebody waits for the code, whatever stands between
+
+    async def work() -> None:
+        nonlocal done
+        done = await sign_in(loaded.state_folder, say)
+
+    _until_interrupted(work())
+    return EXIT_OK if done else EXIT_FAILED
 
 
 def _until_interrupted(work: Coroutine[None, None, None]) -> int:

@@ -561,4 +561,4 @@ PlexRequest: TypeAlias = (
 )
 DeskCommand: TypeAlias = Ping | SetLogLevel | Restart | GetConfig | SetConfig | ForgetZone
 """What is answered without asking any device."""
-BridgeCommand: TypeAlias = DeskCommand | HeosRequest
+BridgeCommand: TypeAlias = DeskCommand | HeosRequest | PlexRequest

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sugartalkd import log
+from sugartalkd.aside import Aside
 from sugartalkd.config import load
 from sugartalkd.daemon import Daemon, End
 from sugartalkd.log import get_logger
@@ -21,6 +22,7 @@ from sugartalkd.simulator.avr import AvrSimulator
 from sugartalkd.simulator.heos import HeosSimulator
 from sugartalkd.simulator.heos_system import SimulatedItem, SimulatedPlayer
 from sugartalkd.simulator.local_broker import LocalBroker, NoBroker, require_free
+from sugartalkd.simulator.plex import PlexSimulator
 from sugartalkd.topics import STATES
 
 if TYPE_CHECKING:
@@ -38,6 +40,9 @@ _log = get_logger(__name__)
 HOUSE: Final = "127.0.0.1"
 """Both simulated devices answer on loopback: HEOS on its fixed port 1255, telnet on a free one."""
 FIRST_PORT: Final = 1883
+LIBRARY: Final = 2_000
+SONG: Final = 20
+"""Tracks of the simulated Plex server, and seconds each of them lasts: the next one comes soon."""
 LIVING_ROOM: Final = 1001
 KITCHEN: Final = -2002
 COLUMNS: Final = {
@@ -58,6 +63,7 @@ mqtt: {{host: 127.0.0.1, port: {port}, protocol: "{protocol}"}}
 heos: {{host: {house}}}
 receivers:
   denon: {{host: {house}, port: {telnet}, http: "off"}}
+plex: {{url: "{plex}", token: {token}}}
 zones:
   living_room: {{name: Living Room, receiver: denon, player: Living Room, inputs: {{TV box: SAT/CBL}}}}
   kitchen: {{name: Kitchen, player: Kitchen}}
@@ -73,8 +79,19 @@ async def demo(port: int | None = None) -> None:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sugartalk-demo-")))
         broker = await stack.enter_async_context(LocalBroker(port=_choose(port)))
-        heos = await stack.enter_async_context(HeosSimulator(_players(), host=HOUSE, progress_interval=1.0))
         receiver = await stack.enter_async_context(AvrSimulator(host=HOUSE, port=0))
+        beside = Aside()
+        stack.push_async_callback(beside.end)
+
+        def follow(player: SimulatedPlayer, activity: str) -> None:
+            """As a receiver does that a player is built into."""
+            if player.pid == LIVING_ROOM and activity == "play":
+                beside.start(receiver.heos_starts(), "the receiver follows its player")
+
+        heos = await stack.enter_async_context(
+            HeosSimulator(_players(), host=HOUSE, progress_interval=1.0, fetch=True, on_activity=follow)
+        )
+        plex = await stack.enter_async_context(PlexSimulator(LIBRARY, host=HOUSE, track_seconds=SONG))
         file = folder / "config.yaml"
         file.write_text(
             _CONFIG.format(
@@ -83,13 +100,15 @@ async def demo(port: int | None = None) -> None:
                 # What comes in as MQTT 5 it cannot hand to them: its 3.1.1 side breaks at the properties.
                 protocol="3.1.1" if broker.name == "iotcore" else "auto",
                 house=HOUSE,
+                plex=plex.url,
+                token=plex.token,
                 telnet=receiver.port,
                 folder=folder,
                 level="info" if screen is None else "warning",
             )
         )
         heos.set_state(KITCHEN, "play")
-        _say(_welcome(broker, receiver, remark))
+        _say(_welcome(broker, receiver, plex, remark))
         while await _run(file, screen) is End.RESTART:
             pass
 
@@ -137,11 +156,12 @@ def _players() -> list[SimulatedPlayer]:
     ]
 
 
-def _welcome(broker: LocalBroker, receiver: AvrSimulator, remark: str) -> str:
+def _welcome(broker: LocalBroker, receiver: AvrSimulator, plex: PlexSimulator, remark: str) -> str:
     port = "" if broker.port == FIRST_PORT else f" -p {broker.port}"
     several = '{"power": "ON", "input": "TV box", "volume": 35.5}'
     lines = [
-        f"mosquitto_sub{port} -v -t 'sugartalk/#'",
+        f"mosquitto_sub{port} -v -t 'sugartalk/#' -T 'sugartalk/+/artwork'",
+        f"mosquitto_pub{port} -t sugartalk/living_room/play -m 'abbey road'",
         f"mosquitto_pub{port} -t sugartalk/living_room/power/set -m OFF",
         f"mosquitto_pub{port} -t sugartalk/living_room/set -m '{several}'",
         f"mosquitto_pub{port} -t sugartalk/kitchen/command -m next",
@@ -152,7 +172,8 @@ def _welcome(broker: LocalBroker, receiver: AvrSimulator, remark: str) -> str:
     return "\n".join(
         [
             f"The broker ({kind}) is at 127.0.0.1:{broker.port}; everything runs on loopback.",
-            f"Two HEOS players are at {HOUSE}:1255, a receiver is at {HOUSE}:{receiver.port}.",
+            f"Two HEOS players are at {HOUSE}:1255, a receiver is at {HOUSE}:{receiver.port},",
+            f"and a Plex server with {LIBRARY} tracks of {SONG} s each is at {plex.url}.",
             f"Try, in another terminal{where}:",
             "",
             *(f"  {line}" for line in lines),
@@ -177,7 +198,7 @@ class _Lines:
             return
         changed: dict[str, str] = {}
         for row in STATES:
-            if row.is_json or not row.has(new.zone):
+            if row.content_type(b"") is not None or not row.has(new.zone):
                 continue
             payload = row.render(new)
             if payload is not None and (old is None or row.render(old) != payload):
@@ -186,7 +207,7 @@ class _Lines:
             _log.info("changed", zone=new.zone.id, **changed)
 
     def zone_reported(self, zone: Zone, report: ZoneReport) -> None:
-        _log.info(report.event_type, zone=zone.id, text=report.text)
+        _log.info(report.event_type, zone=zone.id, **report.content)
 
     def link_changed(self, link: LinkId, old: LinkState | None, new: LinkState | None) -> None:
         """The daemon logs its links itself."""

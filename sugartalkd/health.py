@@ -57,6 +57,7 @@ class Health:
             "features": [
                 *(["heos"] if config.heos is not None else []),
                 *(["receivers"] if config.receivers else []),
+                *(["plex"] if config.plex is not None else []),
                 *(["admin"] if config.allow_admin else []),
             ],
             "config": masked(config),

@@ -28,6 +28,8 @@ from sugartalkd.model import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sugartalkd.model import Artwork
+
 T = TypeVar("T")
 
 
@@ -66,6 +68,8 @@ class ZoneState:
     group: ZoneGroup | None = None
     """Who plays along; `None` without a player, while that is away, and until the groups have been heard."""
     kept: KeptState = NOTHING_KEPT
+    artwork: Artwork | None = None
+    """The picture that was fetched last; it may be of something else by now."""
     young: bool = False
     """10 s have not passed since the start: what is asked for late may still be on its way."""
 
@@ -181,7 +185,9 @@ class ZoneState:
 
 
 def _following(player: PlayerState) -> QueueItem | None:
-    """The item behind the present one; a player that shuffles does not tell."""
+    """What is known to follow, else the item behind the present one; a player that shuffles does not tell."""
+    if player.next is not None:
+        return player.next
     queue, index = player.queue, player.queue_index
     if queue is None or index is None or player.shuffle or player.repeat is Repeat.ONE:
         return None

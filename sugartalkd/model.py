@@ -355,6 +355,16 @@ class Artwork:
 
 
 @dataclass(frozen=True, slots=True)
+class Stream:
+    """A track as a player can fetch it."""
+
+    url: str
+    media_id: str
+    transcoded: bool
+    guid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A part of a longer list: `items` from `offset` on, of `total`."""
 
@@ -393,6 +403,28 @@ class PlayerState:
     """The group it is in; `None` while it plays alone."""
     group_volume: float | None = None
     """0…100, of the group that it leads."""
+    url: str | None = None
+    """The URL that it was told to play and plays still; `None` for everything else. Never published."""
+    next: QueueItem | None = None
+    """What follows, where that is known and is not simply the item behind the present one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What the daemon's own queue shows in place of what the player says, which knows only one URL."""
+
+    queue: Queue
+    index: int | None
+    repeat: Repeat
+    shuffle: bool
+    track: Track | None
+    """`None` while nothing of it plays."""
+    next: QueueItem | None = None
+    transport: Transport | None = None
+    """What the player does, where it does not say so itself at the moment: between two tracks it stops."""
+    anchor: Position | None = None
+    progress: int | None = None
+    """Where in the track it is, as of a player; only with `transport`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -366,6 +366,8 @@ class Roster:
                 capabilities |= {Capability.SETTINGS}
         if player is not None:
             capabilities |= _PLAYER_CAN
+            if self._config.plex is not None:
+                capabilities |= {Capability.ARTWORK}
         if max_volume == "auto":
             max_volume = SAFE_LIMIT if owner is Owner.RECEIVER else None
         return Zone(

@@ -14,6 +14,7 @@ from sugartalkd.model import (
     LinkId,
     LinkState,
     LinkWord,
+    Own,
     PlayerKey,
     PlayerState,
     ReceiverId,
@@ -28,13 +29,15 @@ from sugartalkd.model import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sugartalkd.model import Artwork, Object
+
 
 @dataclass(frozen=True, slots=True)
 class ZoneReport:
     """Something that happened in a zone and leaves no state behind, such as a playback error."""
 
     event_type: str
-    text: str
+    content: Object
 
 
 class Listener(Protocol):
@@ -47,6 +50,14 @@ class Listener(Protocol):
     def link_changed(self, link: LinkId, old: LinkState | None, new: LinkState | None) -> None: ...
 
 
+class Watcher(Protocol):
+    """Who wants to know what each player says itself, before anybody sees it; called as a listener is."""
+
+    def player_said(self, player: PlayerKey, state: PlayerState | None) -> None: ...
+
+    def player_reported(self, player: PlayerKey, report: ZoneReport) -> None: ...
+
+
 class StateStore:
     """State goes in at one end and comes out as old and new at the other; equal values stop here."""
 
@@ -55,11 +66,14 @@ class StateStore:
         self._links: dict[LinkId, LinkState] = {}
         self._receivers: dict[tuple[ReceiverId, ReceiverZone], ReceiverState] = {}
         self._players: dict[PlayerKey, PlayerState] = {}
+        self._own: dict[PlayerKey, Own] = {}
         self._kept: dict[ZoneId, KeptState] = {}
+        self._artwork: dict[ZoneId, Artwork] = {}
         self._grouping_heard = False
         self._tried: set[LinkId] = set()
         self._young = True
         self._listeners: list[Listener] = []
+        self._watchers: list[Watcher] = []
 
     @property
     def zones(self) -> Mapping[ZoneId, ZoneState]:
@@ -72,6 +86,13 @@ class StateStore:
     def listen(self, listener: Listener) -> None:
         self._listeners.append(listener)
 
+    def watch(self, watcher: Watcher) -> None:
+        self._watchers.append(watcher)
+
+    def player(self, player: PlayerKey) -> PlayerState | None:
+        """What a player itself said last."""
+        return self._players.get(player)
+
     # -- zones ---------------------------------------------------------------------------------------
 
     def put_zone(self, zone: Zone) -> None:
@@ -83,6 +104,7 @@ class StateStore:
 
     def remove_zone(self, zone: ZoneId) -> None:
         """Forget a zone; unknown ids are ignored."""
+        self._artwork.pop(zone, None)
         if (old := self._zones.pop(zone, None)) is not None:
             for listener in self._listeners:
                 listener.zone_changed(old, None)
@@ -118,13 +140,29 @@ class StateStore:
             self._players.pop(player, None)
         else:
             self._players[player] = state
-        for old in list(self._zones.values()):
-            if old.zone.player is not None and player in {old.zone.player, self._leader(old.zone.player)}:
-                self._renew(old.zone)
+        for watcher in self._watchers:
+            watcher.player_said(player, state)
+        self._renew_following(player)
+
+    def put_own(self, player: PlayerKey, own: Own | None) -> None:
+        """What our queue for this player shows instead of it; `None` without one."""
+        if self._own.get(player) == own:
+            return
+        if own is None:
+            del self._own[player]
+        else:
+            self._own[player] = own
+        self._renew_following(player)
 
     def put_kept(self, zone: ZoneId, state: KeptState) -> None:
         """What the daemon itself keeps for a zone, whether it exists already or not."""
         self._kept[zone] = state
+        if (old := self._zones.get(zone)) is not None:
+            self._renew(old.zone)
+
+    def put_artwork(self, zone: ZoneId, artwork: Artwork) -> None:
+        """The picture of what a zone plays; it is shown as long as that is played."""
+        self._artwork[zone] = artwork
         if (old := self._zones.get(zone)) is not None:
             self._renew(old.zone)
 
@@ -153,6 +191,8 @@ class StateStore:
 
     def report(self, player: PlayerKey, report: ZoneReport) -> None:
         """Pass on what happened at a player to every zone that has it."""
+        for watcher in self._watchers:
+            watcher.player_reported(player, report)
         for state in list(self._zones.values()):
             if state.zone.player == player:
                 for listener in self._listeners:
@@ -163,6 +203,11 @@ class StateStore:
     def _renew_all(self) -> None:
         for old in list(self._zones.values()):
             self._renew(old.zone)
+
+    def _renew_following(self, player: PlayerKey) -> None:
+        for old in list(self._zones.values()):
+            if old.zone.player is not None and player in {old.zone.player, self._leader(old.zone.player)}:
+                self._renew(old.zone)
 
     def _renew_grouped(self) -> None:
         """Zones are others than before: groups have other members, as far as zones see them."""
@@ -204,6 +249,7 @@ class StateStore:
             player_settled,
             group,
             self._kept.get(zone.id, NOTHING_KEPT),
+            self._artwork.get(zone.id),
             self._young,
         )
 
@@ -217,9 +263,22 @@ class StateStore:
         own = self._players.get(player)
         leader = self._leader(player)
         if own is None or leader == player:
-            return own
-        led = self._players.get(leader, PlayerState())
+            return self._overlaid(player, own)
+        led = self._overlaid(leader, self._players.get(leader)) or PlayerState()
         return replace(led, volume=own.volume, mute=own.mute, group=own.group, group_volume=own.group_volume)
+
+    def _overlaid(self, player: PlayerKey, state: PlayerState | None) -> PlayerState | None:
+        """What a player says, but for what our own queue knows better."""
+        own = self._own.get(player)
+        if state is None or own is None:
+            return state
+        shown = replace(
+            state, repeat=own.repeat, shuffle=own.shuffle, track=own.track, queue=own.queue,
+            queue_index=own.index, next=own.next,
+        )  # fmt: skip
+        if own.transport is None:
+            return shown
+        return replace(shown, transport=own.transport, anchor=own.anchor, progress=own.progress)
 
     def _zone_group(self, zone: Zone, player: PlayerState) -> ZoneGroup:
         if player.group is None:

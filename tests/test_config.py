@@ -35,6 +35,7 @@ def test_the_example_is_valid_and_so_is_every_line_of_it(tmp_path: Path) -> None
     assert load(ROOT / "config.yaml", {}).config.mqtt.host == "127.0.0.1"
     (tmp_path / "mqtt.password").write_text("a\n")
     (tmp_path / "heos.password").write_text("b\n")
+    (tmp_path / "plex.token").write_text("c\n")
     (tmp_path / "ca.crt").touch()
     all_of_it = re.sub(r"^(\s*)# (?=\S+:|  )", r"\1", text, flags=re.MULTILINE)
     config = _load(tmp_path, all_of_it).config
@@ -42,6 +43,9 @@ def test_the_example_is_valid_and_so_is_every_line_of_it(tmp_path: Path) -> None
     assert config.mqtt.password is not None
     assert config.mqtt.password.get_secret_value() == "a"
     assert config.mqtt.tls.enabled
+    assert config.plex is not None
+    assert config.plex.token is not None
+    assert config.media.port == 18095
     assert config.receivers["denon"].share_at == ("127.0.0.1", 2323)
 
 
@@ -94,6 +98,14 @@ def test_every_fault_is_named_with_its_line(tmp_path: Path) -> None:
         ({"zones": {"a": {"receiver": "denon", "inputs": {"A": "TV", "B": "TV"}}}, **HOUSE}, "twice"),
         ({"mqtt": {"password": "x", "password_file": "y"}}, "both given"),
         ({"mqtt": {"password_file": "none"}}, "cannot be read"),
+        (
+            {"media": {"advertise": "http://10.0.0.2"}},
+            "media.advertise: 'http://10.0.0.2' is not a host name",
+        ),
+        ({"media": {"advertise": "10.0.0.2:80"}}, "a port does not belong here"),
+        ({"media": {"advertise": "0.0.0.0"}}, "is no address that a player can reach"),
+        ({"media": {"advertise": ".".join(["a" * 50] * 4)}}, "longer than 200 characters"),
+        ({"media": {"bind": "10.0.0.300"}}, "is not an IPv4 address"),
     ],
 )
 def test_faults(tmp_path: Path, content: str | dict[str, Any], said: str) -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Final, Literal, Union, cast, get_args, get_origin
+from typing import Annotated, Final, Literal, Self, Union, cast, get_args, get_origin
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
@@ -21,6 +21,8 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 LOOPBACK: Final = "127.0.0.1"
 _TOPIC_LIMIT: Final = 1000
 """Characters of what our topics begin with; MQTT takes 65535 bytes for a whole one."""
+
+_HOST_IN_URL: Final = 200
 
 
 # -- what single values must be ----------------------------------------------------------------------
@@ -83,6 +85,16 @@ def _share(value: str) -> str:
         raise ValueError("is not an address with a port; an IPv6 address stands in brackets: [::1]:2323")
     host = _host(host) if colon else LOOPBACK
     return f"[{host}]:{int(port)}" if ":" in host else f"{host}:{int(port)}"
+
+
+def _reachable(value: str) -> str:
+    """What players are told to fetch from; devices take no URL of more than 255 characters."""
+    host = _host(value)
+    if len(host) > _HOST_IN_URL:
+        raise ValueError(f"is longer than {_HOST_IN_URL} characters")
+    if host in {"0.0.0.0", "::"}:
+        raise ValueError("is no address that a player can reach; it is one to bind to")
+    return host
 
 
 def folder(value: object) -> Path | Literal["auto"]:
@@ -191,12 +203,20 @@ class PlexConfig(_Part):
     token: SecretStr | None = None
     library: str = "Music"
 
+    @model_validator(mode="after")
+    def _says_which_server(self) -> Self:
+        if self.url is None and self.server is None:
+            raise ValueError("needs url, or server: its name, after `sugartalkd login plex`")
+        return self
+
 
 class MediaConfig(_Part):
     """Where players fetch audio and artwork."""
 
-    advertise: str = "auto"
-    bind: str = "auto"
+    advertise: Annotated[str, AfterValidator(_reachable)] = "auto"
+    """The host that is told to players, where they do not reach ours: in a container with a mapped port."""
+    bind: Host = "auto"
+    """Where it listens; `auto`: on the address that the player reaches, as soon as one is to play."""
     port: Port = 18095
 
 

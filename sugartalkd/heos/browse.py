@@ -25,7 +25,8 @@ from sugartalkd.heos.lists import Lists, entries_of
 from sugartalkd.heos.media import FAVOURITES, INPUTS, LOCAL, PLAYLISTS, SHOWN, Listed, Place
 from sugartalkd.heos.translate import text, unescaped, unfit
 from sugartalkd.model import Page
-from sugartalkd.topics.heos import LARGEST_PAGE, QUERY_LIMIT
+from sugartalkd.topics.heos import QUERY_LIMIT
+from sugartalkd.topics.listing import LARGEST_PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Mapping, Sequence

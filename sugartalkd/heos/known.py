@@ -14,7 +14,8 @@ from pyheos import command as words
 
 from sugartalkd.heos import translate
 from sugartalkd.heos.media import of_playing
-from sugartalkd.heos.translate import URL_STREAM, Timeline
+from sugartalkd.heos.translate import Timeline
+from sugartalkd.heos.urls import Urls
 from sugartalkd.model import PlayerState
 
 if TYPE_CHECKING:
@@ -22,12 +23,11 @@ if TYPE_CHECKING:
 
     from pyheos.message import HeosMessage
 
+    from sugartalkd.heos.urls import Started
     from sugartalkd.model import FoundPlayer, PlayerGroup, Queue, Track
 
 MODE_HOLDS: Final = 1.0
 """Seconds for which a play mode just sent counts as the present one: its events may come later."""
-START_HOLDS: Final = 10.0
-"""Seconds after a URL was started in which the next "Url Stream" is taken for it."""
 
 
 class Value(Enum):
@@ -56,6 +56,15 @@ class PlayMode:
 
     repeat: RepeatType
     shuffle: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a player said of its position, at a time of the monotonic clock; all in seconds."""
+
+    seconds: float
+    duration: float | None
+    at: float
 
 
 def _keep_media(player: HeosPlayer, media: Any) -> None:  # noqa: ANN401  # see Reading
@@ -115,6 +124,8 @@ class Known:
     """Its own queue, as it was read last."""
     queue_stale: bool = False
     """Whether it has changed since."""
+    queue_changes: int = 0
+    """How often it was said to have changed."""
     _doubted: set[Value] = field(default_factory=set[Value])
     """What has to be asked again, and stands meanwhile."""
     _timeline: Timeline = field(default_factory=Timeline)
@@ -124,12 +135,10 @@ class Known:
     """Seconds, as they were shown last."""
     _mode: PlayMode | None = None
     _mode_sent_at: float = 0.0
-    _starting: Track | None = None
-    """What to show for a URL that was just started and cannot be seen yet."""
-    _starting_until: float = 0.0
-    _shown: Track | None = None
-    """What is shown instead of "Url Stream"."""
-    _shown_qid: int | None = None
+    progress: Progress | None = None
+    """What it said last of its position."""
+    urls: Urls = field(default_factory=Urls)
+    """What we started on it."""
 
     def take(self, found: FoundPlayer, player: HeosPlayer) -> None:
         """The system lists it; another pyheos object is another connection or a changed pid."""
@@ -181,12 +190,14 @@ class Known:
             return
         before, identity = player.now_playing_media, self._identity(player)
         await self.ask(MEDIA_READING, heos)
+        if self.urls.starting:
+            self.media_read()  # another place means another track now
+            return
         after = player.now_playing_media
         if player is not self.player or not _same_media(before, replace(after, queue_id=before.queue_id)):
             return
         after.current_position, after.duration = before.current_position, before.duration
-        if self._shown_qid == before.queue_id:
-            self._shown_qid = after.queue_id
+        self.urls.renumbered(before.queue_id, after.queue_id)
         self._timeline.renumbered(identity, self._identity(player))
 
     def hear(self, player: HeosPlayer, event: HeosMessage) -> bool:
@@ -199,6 +210,8 @@ class Known:
             case const.EVENT_PLAYER_NOW_PLAYING_PROGRESS:
                 media.current_position = event.get_message_value_int(words.ATTR_CURRENT_POSITION)
                 media.duration = event.get_message_value_int(words.ATTR_DURATION)
+                duration = media.duration / 1000
+                self.progress = Progress(media.current_position / 1000, duration or None, mono)
                 moved = self._timeline.reported(media.current_position / 1000, mono, utc)
                 return moved or media.duration // 1000 != (self._duration or 0)
             case const.EVENT_PLAYER_STATE_CHANGED:
@@ -249,12 +262,8 @@ class Known:
         if player is None:
             return
         media = player.now_playing_media
-        if media.song != URL_STREAM:
-            self._shown = None
-        elif self._starting is not None and time.monotonic() < self._starting_until:
-            self._shown, self._shown_qid, self._starting = self._starting, media.queue_id, None
-        elif media.queue_id != self._shown_qid:
-            self._shown = None
+        if (qid := self.urls.read(media)) is not None:
+            self._timeline.renumbered(_identity(replace(media, queue_id=qid)), _identity(media))
         transport = self._transport(player)
         self._timeline.started(transport, self._identity(player), time.monotonic(), datetime.now(UTC))
 
@@ -269,13 +278,15 @@ class Known:
     def play_mode_sent(self, mode: PlayMode) -> None:
         self._mode, self._mode_sent_at = mode, time.monotonic()
 
-    def starting(self, track: Track | None) -> None:
+    def starting(self, url: str, track: Track | None) -> None:
         """A URL is being started that is to be shown as this."""
-        self._starting, self._starting_until = track, time.monotonic() + START_HOLDS
+        self.urls.start(url, track, None if self.player is None else self.player.now_playing_media)
 
-    def not_started(self) -> None:
-        """It was refused: what plays goes on, and is shown as before."""
-        self._starting = None
+    def adopt(self, url: str, track: Track, qid: int | None) -> bool:
+        """Whether what plays may be this URL, started with this qid before we were: from now on it is."""
+        if self.player is None or Value.MEDIA not in self.heard:
+            return False
+        return self.urls.adopt(url, track, qid, self.player.now_playing_media)
 
     # -- what is shown -------------------------------------------------------------------------------
 
@@ -288,7 +299,7 @@ class Known:
         transport = self._transport(player)
         self._timeline.moved(transport, self._identity(player), time.monotonic(), datetime.now(UTC))
         self._duration = None if track is None else track.duration
-        index = self.queue_index
+        index, shown = self.queue_index, self._url(player)
         return PlayerState(
             transport=transport,
             volume=float(player.volume) if Value.VOLUME in self.heard else None,
@@ -302,6 +313,7 @@ class Known:
             group_volume=self.group_volume,
             queue=self.queue,
             queue_index=index if index is None or self.queue is None or index < self.queue.length else None,
+            url=None if shown is None or self.urls.starting else shown.url,
         )
 
     @property
@@ -319,13 +331,27 @@ class Known:
         track = translate.track(player.now_playing_media)
         if track is not None and track.source == "heos":
             return replace(track, media_id=of_playing(player.now_playing_media))
-        if track is None or self._shown is None or player.now_playing_media.song != URL_STREAM:
+        shown = self._url(player)
+        if track is None or shown is None or shown.track is None:
             return track
-        return replace(self._shown, source="url", source_name=track.source_name, duration=track.duration)
+        ours = shown.track
+        return replace(
+            ours,
+            source=ours.source or "url",
+            source_name=ours.source_name or track.source_name,
+            duration=ours.duration or track.duration,
+        )
+
+    def _url(self, player: HeosPlayer) -> Started | None:
+        """The URL that we started, while that is what the player has loaded."""
+        return self.urls.of(player.now_playing_media) if Value.MEDIA in self.heard else None
 
     def _identity(self, player: HeosPlayer) -> object:
         """What makes a track another one."""
-        media = player.now_playing_media
-        if Value.MEDIA not in self.heard or (media.media_id is None and media.song is None):
-            return None
-        return (media.song, media.artist, media.album, media.station, media.media_id, media.queue_id)
+        return _identity(player.now_playing_media) if Value.MEDIA in self.heard else None
+
+
+def _identity(media: Any) -> object:  # noqa: ANN401
+    if media.media_id is None and media.song is None:
+        return None
+    return (media.song, media.artist, media.album, media.station, media.media_id, media.queue_id)

@@ -21,7 +21,7 @@ from sugartalkd.errors import (
     TimedOut,
     Unsupported,
 )
-from sugartalkd.heos import media_play, translate
+from sugartalkd.heos import media_play, streams, translate
 from sugartalkd.heos.connection import BUSY, BUSY_PAUSES, Moved, NoReply, Refused, Unreachable, refusal
 from sugartalkd.heos.known import READINGS
 from sugartalkd.topics.play import URL_LIMIT
@@ -31,13 +31,11 @@ if TYPE_CHECKING:
 
     from pyheos import HeosPlayer
 
-    from sugartalkd.command import Wished
     from sugartalkd.heos.browse import Browser
     from sugartalkd.heos.connection import CommandConnection
     from sugartalkd.heos.groups import Groups
-    from sugartalkd.heos.known import Known, PlayMode
-    from sugartalkd.model import Enqueue, Found, Object, PlayerKey, Repeat, Track
-    from sugartalkd.zone.device import Interruption
+    from sugartalkd.heos.known import Known, PlayMode, Progress
+    from sugartalkd.model import Enqueue, PlayerKey, Repeat, Track
 
 BUSY_LIMIT: Final = 20.0
 
@@ -137,43 +135,72 @@ class PlayerControl:
             )
         leader = self.leader
         known, _ = self._present(leader)
-        known.starting(track)
+        known.starting(url, track)
         try:
             # The device may look at the URL before it answers, and nobody else should wait for that.
             await self._call_aside("play_stream", lambda heos, pid: heos.play_url(pid, url), to=leader)
         except SugartalkError:
-            known.not_started()
+            known.urls.refused(url)
             raise
+        known.urls.started(url)
 
-    async def find(self, wished: Wished) -> Found:
-        """Raises Unsupported: HEOS finds nothing by a phrase."""
-        raise Unsupported(
-            f"finding {wished.phrase!r} needs a Plex library; add a plex section to the configuration"
-        )
+    def adopt(self, url: str, track: Track, place: int | None) -> bool:
+        """Whether it plays this URL, which had this place in its queue; it is shown as `track` then."""
+        known, _ = self._system.present(self._key)
+        adopted = known.adopt(url, track, None if place is None else place + 1)
+        if adopted:
+            self._system.changed(known)
+        return adopted
 
-    async def interrupt(self, url: str, seconds: float) -> Interruption:
-        """Raises Unsupported."""
-        raise Unsupported(f"{url!r} cannot be played over something else yet, for {seconds:g} s or less")
+    @property
+    def has_own_queue(self) -> bool:
+        """Whether there is something in its own queue besides URLs."""
+        queue = self._present(self.leader)[0].queue
+        return queue is not None and any(one.title != translate.URL_STREAM for one in queue.items)
 
-    async def play_media(
-        self, media_id: str, enqueue: Enqueue, *, shuffle: bool | None, radio: bool
-    ) -> Object:
+    @property
+    def progress(self) -> Progress | None:
+        """What the player said last of its position."""
+        try:
+            return self._system.present(self._key)[0].progress
+        except HeosOffline:
+            return None
+
+    @property
+    def place(self) -> int | None:
+        """Which item of its own queue plays, from 0, as far as it says."""
+        try:
+            return self._system.present(self._key)[0].queue_index
+        except HeosOffline:
+            return None
+
+    @property
+    def address(self) -> str | None:
+        """Where it is in the network."""
+        try:
+            return self._system.present(self._key)[0].found.address
+        except HeosOffline:
+            return None
+
+    async def tidy_streams(self) -> None:
+        """Take the URLs out of the queue that are left of earlier playing; everything else stays."""
+        leader = self.leader
+        known, player = self._present(leader)
+        await streams.tidy(self._system, known, player.player_id)
+
+    async def play_media(self, media_id: str, enqueue: Enqueue, *, shuffle: bool | None = None) -> None:
         """Play what was browsed or found. Raises BadPayload, Unsupported or HeosFailed."""
-        if radio:
-            raise Unsupported("radio plays what is like something in a Plex library; this is none of it")
         await self._shuffle_first(shuffle)
         await media_play.play_media(self._system, self._start, media_id, enqueue)
-        return {}
 
     async def play_favorite(self, wished: str | int) -> None:
         """A favourite by name, case ignored, or by its number from 1. Raises NoMatch or OutOfRange."""
         await media_play.play_favorite(self._system, self._start, wished)
 
-    async def play_playlist(self, name: str, enqueue: Enqueue, *, shuffle: bool | None) -> Object:
+    async def play_playlist(self, name: str, enqueue: Enqueue, *, shuffle: bool | None = None) -> None:
         """A HEOS playlist by name, case ignored. Raises NoMatch."""
         await self._shuffle_first(shuffle)
         await media_play.play_playlist(self._system, self._start, name, enqueue)
-        return {}
 
     async def _shuffle_first(self, shuffle: bool | None) -> None:
         if shuffle is not None:
@@ -211,6 +238,7 @@ class PlayerControl:
             lambda heos, pid: heos.player_clear_queue(pid),
             done=const.ERROR_DATA_NOT_AVAILABLE,
         )
+        self._present(self.leader)[0].urls.cleared()
 
     async def jump_in_queue(self, index: int) -> None:
         """Play this item, from 0. Raises OutOfRange, as the others do."""
@@ -236,10 +264,6 @@ class PlayerControl:
         await self._call(
             "move_queue_item", lambda heos, pid: heos.player_move_queue_item(pid, [origin + 1], target + 1)
         )
-
-    async def save_queue(self, name: str) -> Object:
-        """Raises Unsupported: only what came from Plex can be kept there."""
-        raise Unsupported(f"{name!r} was not saved: only a queue of tracks from a Plex library can be kept")
 
     def _check_indices(self, *indices: int) -> None:
         """As far as the length is known: what is not known is the device's to refuse."""

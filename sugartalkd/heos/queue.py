@@ -74,6 +74,7 @@ class Queues:
     def ask(self, known: Known) -> None:
         """A queue has changed: read it soon; many changes in a row are one."""
         known.queue_stale = True
+        known.queue_changes += 1
         self._plan(known, SETTLES)
 
     def renew(self) -> None:

@@ -35,11 +35,12 @@ from sugartalkd.heos.queue import Queues
 from sugartalkd.heos.requests import Requests
 from sugartalkd.log import get_logger
 from sugartalkd.model import HEOS_LINK, LinkWord
+from sugartalkd.parts import kept
 from sugartalkd.retry import Retry
 from sugartalkd.state import LinkBook, ZoneReport
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection
+    from collections.abc import Callable, Collection
 
     from pyheos import HeosPlayer
 
@@ -123,8 +124,8 @@ class HeosSession:
         """Connect, follow, and connect again, without end."""
         self._retry = Retry(SHORTEST_PAUSE, time.monotonic())
         self._beside.start(self._probe_silent(), "heos silent players")
-        self._beside.start(_kept(self.groups.run), "heos groups")
-        self._beside.start(_kept(self.queues.run), "heos queues")
+        self._beside.start(kept("heos groups", self.groups.run), "heos groups")
+        self._beside.start(kept("heos queues", self.queues.run), "heos queues")
         try:
             while True:
                 await self._session()
@@ -221,8 +222,8 @@ class HeosSession:
         self.no_reply(known.found.key)
 
     def reported(self, known: Known, error: str) -> None:
-        text = translate.text(error) or "unknown"
-        self._store.report(known.found.key, ZoneReport("playback_error", text))
+        text = translate.without_urls(translate.text(error) or "unknown")
+        self._store.report(known.found.key, ZoneReport("playback_error", {"error": text}))
 
     def account_changed(self, name: str | None) -> None:
         self._account.heard(name)
@@ -443,16 +444,6 @@ class HeosSession:
     @property
     def _host(self) -> str | None:
         return self._connections.host
-
-
-async def _kept(job: Callable[[], Awaitable[None]]) -> None:
-    """Run a part without end; a fault of ours in it is logged, and must not end it for good."""
-    while True:
-        try:
-            await job()
-        except Exception:  # noqa: BLE001  # the edge of a task
-            _log.exception("a part of the HEOS session failed and is started again")
-            await asyncio.sleep(RELOADS[0])
 
 
 def _follows(known: Known) -> bool:

@@ -36,6 +36,7 @@ _ESCAPES: Final = {"%26": "&", "%3D": "=", "%3d": "=", "%25": "%"}
 _ESCAPE: Final = re.compile("|".join(_ESCAPES))
 _UNFIT: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 """Control characters, and halves of surrogate pairs: JSON can hold them, MQTT cannot."""
+_URL: Final = re.compile(r"\w+://\S+")
 _TRANSPORTS: Final = {
     PlayState.PLAY: Transport.PLAYING,
     PlayState.PAUSE: Transport.PAUSED,
@@ -49,6 +50,11 @@ def text(given: str | None) -> str | None:
     if not given:
         return None
     return _UNFIT.sub("", unescaped(given)).strip() or None
+
+
+def without_urls(given: str) -> str:
+    """A device may tell what it could not get; where that is, is nobody else's business (contract 4)."""
+    return _URL.sub("(URL)", given)
 
 
 def unescaped(given: str) -> str:

@@ -8,7 +8,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 import aiomqtt
@@ -18,6 +18,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from sugartalkd.log import get_logger
+from sugartalkd.topics.payload import IMAGES, JSON
 
 if TYPE_CHECKING:
     from paho.mqtt.client import Client as PahoClient
@@ -81,7 +82,8 @@ class Outgoing:
     payload: bytes
     qos: int = 1
     retain: bool = False
-    json: bool = False
+    content_type: str | None = None
+    """`None` for plain text (contract 1)."""
     correlation: bytes | None = None
     status: str | None = None
     """User property of a reply: a flow can route on it without parsing."""
@@ -222,6 +224,8 @@ class Connection:
         size = topic_size + len(message.payload) + len(message.correlation or b"") + PACKET_OVERHEAD
         limit = self._client.packet_limit
         if topic_size > TOPIC_LIMIT or (limit is not None and size > limit):
+            if message.retain and message.content_type in IMAGES:
+                self.send(replace(message, payload=b"", content_type=None))  # better none than the last one
             self._counters.dropped += 1
             if (topic := message.topic[:SHOWN_TOPIC]) not in self._too_large:
                 self._too_large.add(topic)
@@ -404,25 +408,25 @@ class Broker:
         return context
 
 
-def _properties(*, json: bool, packet: int = PacketTypes.PUBLISH) -> Properties:
+def _properties(content_type: str | None = None, packet: int = PacketTypes.PUBLISH) -> Properties:
     """MQTT 5 properties (contract 1): plain topics have no content type, Node-RED would not read numbers."""
     properties: Any = Properties(packet)
-    properties.PayloadFormatIndicator = 1
-    if json:
-        properties.ContentType = "application/json"
+    properties.PayloadFormatIndicator = 0 if content_type in IMAGES else 1
+    if content_type is not None:
+        properties.ContentType = content_type
     return properties
 
 
 # Making them costs a tenth of a whole publish, and nearly every message has the same.
-_PLAIN: Final = _properties(json=False)
-_JSON: Final = _properties(json=True)
-_WILL: Final = _properties(json=False, packet=PacketTypes.WILLMESSAGE)
+_PLAIN: Final = _properties()
+_JSON: Final = _properties(JSON)
+_WILL: Final = _properties(packet=PacketTypes.WILLMESSAGE)
 
 
 def _properties_of(message: Outgoing) -> Properties:
-    if message.correlation is None and message.status is None:
-        return _JSON if message.json else _PLAIN
-    properties: Any = _properties(json=message.json)
+    if message.correlation is None and message.status is None and message.content_type in {None, JSON}:
+        return _PLAIN if message.content_type is None else _JSON
+    properties: Any = _properties(message.content_type)
     if message.correlation is not None:
         properties.CorrelationData = message.correlation
     if message.status is not None:

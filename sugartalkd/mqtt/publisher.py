@@ -25,7 +25,7 @@ from sugartalkd.model import (
 from sugartalkd.mqtt.broker import Connection, Outgoing
 from sugartalkd.state import now
 from sugartalkd.topics import EVENTS, STATES, SUBSCRIPTIONS, bridge
-from sugartalkd.topics.payload import encode, plain_number, stamp
+from sugartalkd.topics.payload import JSON, encode, plain_number, stamp
 from sugartalkd.topics.zone_state import snapshot
 
 if TYPE_CHECKING:
@@ -66,7 +66,8 @@ class Publisher:
         self._last_changed: dict[ZoneId, datetime] = {}
         self._marked: dict[str, Callable[[], bytes | None]] = {}
         """Topics below the base that differ from what the broker has, and how to make their payload."""
-        self._properties: dict[str, tuple[int, bool]] = {}
+        self._properties: dict[str, tuple[int, Callable[[bytes], str | None]]] = {}
+        """QoS of each topic, and the content type of what is published there."""
         self._outbox: deque[Outgoing] = deque(maxlen=OUTBOX_LIMIT)
         self._snapshots: dict[ZoneId, asyncio.TimerHandle] = {}
         self._connected = False
@@ -100,7 +101,7 @@ class Publisher:
                     self._post_event(f"{zone.id}/event", event.event_type, content)
 
     def zone_reported(self, zone: Zone, report: ZoneReport) -> None:
-        self._post_event(f"{zone.id}/event", report.event_type, {"error": report.text})
+        self._post_event(f"{zone.id}/event", report.event_type, report.content)
 
     def link_changed(self, link: LinkId, old: LinkState | None, new: LinkState | None) -> None:
         was = None if old is None else old.word
@@ -123,7 +124,9 @@ class Publisher:
 
     def post_log(self, content: Object) -> None:
         self.post(
-            Outgoing(self._topic(bridge.LOGGING.path), encode(content), qos=bridge.LOGGING.qos, json=True)
+            Outgoing(
+                self._topic(bridge.LOGGING.path), encode(content), qos=bridge.LOGGING.qos, content_type=JSON
+            )
         )
 
     def post_event(self, event_type: str, content: Object) -> None:
@@ -233,7 +236,7 @@ class Publisher:
             return None if state is None else row.render(state)
 
         path = f"{zone}/{row.path}"
-        self._properties[path] = (row.qos, row.is_json)
+        self._properties[path] = (row.qos, row.content_type)
         self._mark(path, make)
 
     def _mark_link(self, link: LinkId) -> None:
@@ -241,7 +244,7 @@ class Publisher:
             state = self._store.links.get(link)
             return b"" if state is None else state.word.encode()
 
-        self._properties[_link_path(link)] = (1, False)
+        self._properties[_link_path(link)] = (1, _plain)
         self._mark(_link_path(link), make)
 
     def _mark_zones(self) -> None:
@@ -296,15 +299,24 @@ class Publisher:
 
     def _post_event(self, path: str, event_type: str, content: Object) -> None:
         event: Object = {"event_type": event_type, "ts": stamp(now()), **content}
-        self.post(Outgoing(self._topic(path), encode(event), json=True))
+        self.post(Outgoing(self._topic(path), encode(event), content_type=JSON))
 
     def _outgoing(self, path: str, content: bytes) -> Outgoing:
         """A retained topic's message; zone snapshots and everything of the bridge but its words are JSON."""
-        qos, is_json = self._properties.get(path, (1, path != bridge.STATE.path))
-        return Outgoing(self._topic(path), content, qos=qos, retain=True, json=is_json and content != b"")
+        qos, typed = self._properties.get(path, (1, _plain if path == bridge.STATE.path else _json))
+        content_type = typed(content) if content else None
+        return Outgoing(self._topic(path), content, qos=qos, retain=True, content_type=content_type)
 
     def _topic(self, path: str) -> str:
         return f"{self._base}/{path}"
+
+
+def _plain(_content: bytes) -> None:
+    """A plain topic has no content type."""
+
+
+def _json(_content: bytes) -> str:
+    return JSON
 
 
 def _link_path(link: LinkId) -> str:

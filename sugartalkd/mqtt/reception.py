@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
@@ -22,14 +23,14 @@ from sugartalkd.mqtt.broker import Outgoing, Received
 from sugartalkd.mqtt.router import RequestAddress, ZoneAddress, address, overlapping, usable_response_topic
 from sugartalkd.state import now
 from sugartalkd.topics import bridge, payload
-from sugartalkd.topics.payload import stamp
+from sugartalkd.topics.payload import JSON, stamp
 from sugartalkd.zone.inbox import START_LIMIT
 from sugartalkd.zone.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sugartalkd.model import Json, Object
+    from sugartalkd.model import Artwork, Json, Object
     from sugartalkd.zone.inbox import Inbox
     from sugartalkd.zone.outcome import Answer
 
@@ -181,12 +182,14 @@ class Reception:
             return
         if error is not None:
             _log.info("refused or failed", topic=slip.message.topic, code=error.code, error=str(error))
-        content = self._reply(slip, outcome)
+        content, content_type = payload.encode(self._reply(slip, outcome)), JSON
+        if (picture := outcome.artwork) is not None and slip.response_topic is not None:
+            content, content_type = picture.data, picture.content_type
         self._out.post(
             Outgoing(
                 slip.response_topic or f"{self._base}/{slip.where.reply_topic}",
-                payload.encode(content),
-                json=True,
+                content,
+                content_type=content_type,
                 correlation=slip.message.correlation if slip.response_topic is not None else None,
                 status="ok" if error is None else "error",
             )
@@ -198,7 +201,7 @@ class Reception:
             "status": "ok" if error is None else "error",
             "action": slip.where.action,
             "zone": slip.where.zone if isinstance(slip.where, ZoneAddress) else None,
-            "data": outcome.data,
+            "data": outcome.data if outcome.artwork is None else _picture_json(outcome.artwork),
             "error": None if error is None else str(error),
             "error_code": None if error is None else error.code,
             "retryable": error is not None and error.retryable,
@@ -206,3 +209,8 @@ class Reception:
             "duration_ms": round((time.monotonic() - slip.arrived) * 1000),
             "ts": stamp(now()),
         }
+
+
+def _picture_json(picture: Artwork) -> Object:
+    """For who cannot be sent bytes."""
+    return {"content_type": picture.content_type, "data": base64.b64encode(picture.data).decode()}

@@ -15,7 +15,7 @@ from sugartalkd.simulator import heos_wire as wire
 from sugartalkd.simulator.console import Console
 from sugartalkd.simulator.heos_answers import ANSWERS
 from sugartalkd.simulator.heos_faults import HeosFaults
-from sugartalkd.simulator.heos_fetch import NotDownloaded, fetch
+from sugartalkd.simulator.heos_fetch import Fetched, NotDownloaded, fetch
 from sugartalkd.simulator.heos_library import SimulatedItem
 from sugartalkd.simulator.heos_system import HeosSystem, SimulatedPlayer
 from sugartalkd.simulator.replay import say_again
@@ -117,7 +117,13 @@ class HeosSimulator(HeosSystem):
         self._open: set[_Connection] = set()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._fetches: dict[int, asyncio.Task[None]] = {}
+        self.fetches: list[Fetched] = []
+        """Every URL that a player got or tried to get."""
+        self.read_ahead = 2_000_000
+        """Bytes that a player takes beyond what it has played."""
+        self.undecodable: set[str] = set()
+        """Formats that end in a playback error: mp3, wav, flac, aac, alac, ogg."""
+        self._fetching: dict[int, tuple[asyncio.Task[None], Fetched]] = {}
         self._held: list[bytes] | None = None
         self._running = False
 
@@ -416,18 +422,45 @@ class HeosSimulator(HeosSystem):
 
     def item_changed(self, player: SimulatedPlayer, item: SimulatedItem | None) -> None:
         """Starts getting a URL, and gives up the one before."""
-        running = self._fetches.pop(player.pid, None)
+        running = self._fetching.pop(player.pid, None)
         if running is not None:
-            running.cancel()
+            running[0].cancel()
         if self.fetch and self._running and item is not None and item.url:
-            self._fetches[player.pid] = self._own(self._fetch(player, item.url))
+            got = Fetched(item.url, asyncio.get_running_loop().time(), player.pid)
+            self.fetches.append(got)
+            self._fetching[player.pid] = (self._own(self._fetch(player, item, got)), got)
 
-    async def _fetch(self, player: SimulatedPlayer, url: str) -> None:
+    def has_sound(self, player: SimulatedPlayer, until_ms: float) -> bool:
+        if player.pid not in self._fetching:
+            return True
+        got = self._fetching[player.pid][1]
+        return got.complete or (got.sound is not None and until_ms * got.sound.rate <= got.size)
+
+    async def _fetch(self, player: SimulatedPlayer, item: SimulatedItem, got: Fetched) -> None:
+        said_ms = item.duration_ms
+
+        def learn() -> None:
+            if got.sound is not None and got.sound.format in self.undecodable:
+                raise NotDownloaded(f"{got.url}: cannot play {got.sound.format}")
+            if got.sound is not None and not said_ms:
+                item.duration_ms = got.sound.duration_ms
+
+        async def room() -> None:
+            learn()
+            # The position is plain data that the clock moves, so there is nothing to await.
+            while (  # noqa: ASYNC110
+                got.sound is not None
+                and got.sound.rate
+                and got.size > player.position_ms * got.sound.rate + self.read_ahead
+            ):
+                await asyncio.sleep(_TICK_SECONDS)
+
         try:
-            await fetch(url)
+            await fetch(got, room)
+            learn()
         except NotDownloaded as error:
             self._print(f"-- {error}")
-            self._fetches.pop(player.pid, None)
+            self._fetching.pop(player.pid, None)
             self.playback_error(player.pid, "Could Not Download")
             self.set_state(player.pid, "stop")
 
@@ -455,6 +488,7 @@ async def serve(host: str, port: int, names: Sequence[str], replay: HeosReplay |
                 players,
                 host=host,
                 port=port,
+                fetch=True,
                 trace=_print_line,
                 replay=replay,
                 replay_events_again=True,

@@ -113,7 +113,7 @@ class HeosSystem(ABC):
         self.url_limit: int | None = URL_LIMIT
         """Characters kept of a URL; None keeps them all."""
         self.url_duration_ms = 0
-        """How long a URL plays; 0 is until `finish_track`."""
+        """How long a URL plays; 0 is as long as the bytes that came say, else until `finish_track`."""
         self.url_durations_ms: dict[str, int] = {}
         """The same for single URLs, by their whole text."""
         self.saved_queues: dict[str, list[SimulatedItem]] = {}
@@ -132,6 +132,10 @@ class HeosSystem(ABC):
     @abstractmethod
     def item_changed(self, player: SimulatedPlayer, item: SimulatedItem | None) -> None:
         """This item starts on the player now; None: it stopped."""
+
+    @abstractmethod
+    def has_sound(self, player: SimulatedPlayer, until_ms: float) -> bool:
+        """Whether what the player has of its item reaches so far."""
 
     # Who plays with whom.
 
@@ -407,6 +411,8 @@ class HeosSystem(ABC):
         for player in list(self.players.values()):
             item = player.now_playing
             if player.state != "play" or item is None or self.transport(player.pid) is not player:
+                continue
+            if not self.has_sound(player, player.position_ms + seconds * 1000):
                 continue
             player.position_ms += seconds * 1000
             if 0 < item.duration_ms <= player.position_ms:

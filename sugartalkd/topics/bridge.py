@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from sugartalkd.command import ForgetZone, GetConfig, Ping, Restart, SetConfig, SetLogLevel
 from sugartalkd.errors import BadPayload
 from sugartalkd.model import ZONE_ID, ZoneId
-from sugartalkd.topics import heos, payload
+from sugartalkd.topics import heos, payload, plex
 from sugartalkd.topics.row import BridgeRow, RequestRow
 
 if TYPE_CHECKING:
@@ -35,15 +35,17 @@ HEALTH: Final = BridgeRow(
 )  # fmt: skip
 EVENT: Final = BridgeRow(
     "bridge/event", "What happened to the bridge",
-    'JSON: `{"event_type": link_up \\| link_down \\| error, "ts", …}`', retained=False,
+    'JSON: `{"event_type": link_up \\| link_down \\| library_progress \\| library_synced \\| plex_login \\| '
+    'error, "ts", …}`', retained=False,
 )  # fmt: skip
 LOGGING: Final = BridgeRow(
     "bridge/logging", "The log, info and above, rate limited, secrets masked",
     'JSON: `{"level","message","logger","ts"}`', retained=False, qos=0,
 )  # fmt: skip
 LINK: Final = BridgeRow(
-    "bridge/connection/{link}", "One link: `heos`, `receiver/<receiver id>`",
-    "`online` \\| `connecting` \\| `offline` \\| `busy` (receiver) \\| `disabled`", is_json=False,
+    "bridge/connection/{link}", "One link: `heos`, `plex`, `receiver/<receiver id>`",
+    "`online` \\| `connecting` \\| `offline` \\| `busy` (receiver) \\| `unauthorized` (Plex) \\| `disabled`",
+    is_json=False,
 )  # fmt: skip
 BRIDGE: Final = (STATE, INFO, ZONES, LINK, HEALTH, EVENT, LOGGING)
 
@@ -101,4 +103,5 @@ REQUESTS: Final = (
     RequestRow("zone/forget", "Forget an automatic zone and clear its topics", 'zone id, or `{"zone"}`',
                '`{"zone"}`', _forget, admin=True),
     *heos.REQUESTS,
+    *plex.REQUESTS,
 )  # fmt: skip

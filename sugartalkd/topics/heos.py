@@ -16,47 +16,26 @@ from sugartalkd.command import (
     SecretText,
 )
 from sugartalkd.errors import BadPayload
-from sugartalkd.topics import payload
+from sugartalkd.topics import listing, payload
 from sugartalkd.topics.row import RequestRow
 
 if TYPE_CHECKING:
     from sugartalkd.model import Object
 
-PAGE: Final = 50
-LARGEST_PAGE: Final = 500
-"""Items in one answer (contract 7)."""
-LAST: Final = 1_000_000
 QUERY_LIMIT: Final = 128
 """Characters that a device searches for (heos.md 1.4)."""
-
-_ITEMS: Final = '`{"items", "total", "offset"}`'
-
-
-def _range(given: str | Object) -> tuple[int, int]:
-    """Limit and offset."""
-    if isinstance(given, str):
-        return PAGE, 0
-    limit, offset = given.get("limit"), given.get("offset")
-    return (
-        PAGE if limit is None else int(payload.number(limit, "limit", 1, LARGEST_PAGE, 1)),
-        0 if offset is None else int(payload.number(offset, "offset", 0, LAST, 1)),
-    )
-
-
-def _optional(given: Object, key: str) -> str | None:
-    return None if given.get(key) is None else payload.name(given[key], key)
 
 
 def _browse(given: str | Object) -> HeosBrowse:
     """A bare text is a source, or a container's media_id."""
     if isinstance(given, str):
-        return HeosBrowse(given, None, PAGE, 0)
-    source, container = _optional(given, "source"), _optional(given, "container")
+        return HeosBrowse(given, None, listing.PAGE, 0)
+    source, container = listing.optional(given, "source"), listing.optional(given, "container")
     if source is None:
-        source = _optional(given, "media_id")
+        source = listing.optional(given, "media_id")
     if source is None and container is None:
         raise BadPayload("heos/browse needs a source, or a container; heos/sources lists them")
-    return HeosBrowse(source, container, *_range(given))
+    return HeosBrowse(source, container, *listing.part(given))
 
 
 def _search(given: str | Object) -> HeosSearch:
@@ -66,7 +45,7 @@ def _search(given: str | Object) -> HeosSearch:
     if len(query) > QUERY_LIMIT:
         raise BadPayload(f"the query has {len(query)} characters; HEOS searches for {QUERY_LIMIT}")
     source = payload.name(payload.value(given, "source"), "source")
-    return HeosSearch(source, query, _optional(given, "criteria"), *_range(given))
+    return HeosSearch(source, query, listing.optional(given, "criteria"), *listing.part(given))
 
 
 def _sign_in(given: str | Object) -> HeosSignIn:
@@ -77,16 +56,17 @@ def _sign_in(given: str | Object) -> HeosSignIn:
 
 
 REQUESTS: Final = (
-    RequestRow("heos/sources", "The sources of the HEOS system", "`{}`", _ITEMS,
+    RequestRow("heos/sources", "The sources of the HEOS system", "`{}`", listing.ITEMS,
                lambda _given: HeosSources()),
     RequestRow("heos/browse", "What is in a source or a container",
-               'a source, or `{"source", "container", "limit", "offset"}`', _ITEMS, _browse),
+               'a source, or `{"source", "container", "limit", "offset"}`', listing.ITEMS, _browse),
     RequestRow("heos/search", "Search a source", '`{"source", "query", "criteria", "limit", "offset"}`',
-               _ITEMS, _search),
+               listing.ITEMS, _search),
     RequestRow("heos/favorites", "The favourites, numbered from 1 in `track_number`",
-               '`{}` or `{"limit", "offset"}`', _ITEMS, lambda given: HeosFavorites(*_range(given))),
-    RequestRow("heos/playlists", "The HEOS playlists", '`{}` or `{"limit", "offset"}`', _ITEMS,
-               lambda given: HeosPlaylists(*_range(given))),
+               '`{}` or `{"limit", "offset"}`', listing.ITEMS,
+               lambda given: HeosFavorites(*listing.part(given))),
+    RequestRow("heos/playlists", "The HEOS playlists", '`{}` or `{"limit", "offset"}`', listing.ITEMS,
+               lambda given: HeosPlaylists(*listing.part(given))),
     RequestRow("heos/sign_in", "Sign the HEOS system in, until the daemon's next start",
                '`{"username", "password"}`', "`{}`", _sign_in, admin=True),
     RequestRow("heos/sign_out", "Sign the HEOS system out", "`{}`", "`{}`", lambda _given: HeosSignOut(),

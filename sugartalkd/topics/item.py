@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sugartalkd.model import Item, Json, Object, Page
+    from sugartalkd.model import Item, Object, Page
 
 
-def item_json(item: Item) -> Json:
+def item_json(item: Item) -> Object:
     return {
         "media_id": item.media_id,
         "type": item.type,

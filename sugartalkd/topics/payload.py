@@ -228,6 +228,8 @@ def _check_text(text: str) -> None:
 # -- writing -----------------------------------------------------------------------------------------
 
 NO_VALUE: Final = b"None"
+JSON: Final = "application/json"
+IMAGES: Final = ("image/jpeg", "image/png")
 
 
 @dataclass(frozen=True, slots=True)

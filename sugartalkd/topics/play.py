@@ -177,8 +177,8 @@ COMMANDS: Final = (
         "play",
         "Play something now, or put it in the queue",
         "text: find this in Plex and play it; or JSON: one of `query` `media_id` `playlist` `favorite` (name "
-        "or number) `url`; with `type` (`track` `album` `artist` `playlist`) `title` `artist` `album` `shuffle` "
-        "`enqueue` (`replace` `now` `next` `end`) `radio` `volume`",
+        "or number) `url`; with `type` (`track` `album` `artist` `playlist`) `title` `artist` `album` "
+        "`shuffle` `enqueue` (`replace` `now` `next` `end`) `radio` `volume`",
         _play,
     ),
     CommandRow(

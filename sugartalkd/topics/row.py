@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from sugartalkd.errors import BadPayload
 from sugartalkd.model import UNHEARD, Capability, Unheard, Zone
-from sugartalkd.topics.payload import did_you_mean, value
+from sugartalkd.topics.payload import JSON, did_you_mean, value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,9 +55,9 @@ class StateRow(Generic[V]):
         current = self.read(state)
         return None if current is None or current is UNHEARD else self.kind.to_json(current)
 
-    @property
-    def is_json(self) -> bool:
-        return self.kind.is_json
+    def content_type(self, content: bytes) -> str | None:  # noqa: ARG002  # a picture's would tell
+        """For MQTT 5; plain topics have none (contract 1)."""
+        return JSON if self.kind.is_json else None
 
     @property
     def payload(self) -> str:
@@ -76,11 +76,10 @@ class AnyStateRow(Protocol):
     @property
     def qos(self) -> int: ...
     @property
-    def is_json(self) -> bool: ...
-    @property
     def payload(self) -> str: ...
     def value(self, state: ZoneState) -> object: ...
     def render(self, state: ZoneState) -> bytes | None: ...
+    def content_type(self, content: bytes) -> str | None: ...
     def json(self, state: ZoneState) -> Json: ...
 
 

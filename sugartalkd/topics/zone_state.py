@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from sugartalkd.model import REFERENCE_DB, UNHEARD, Capability, Owner, Playback, Position, Unheard, Zone
-from sugartalkd.topics import group, queue, room, setting
+from sugartalkd.topics import artwork, group, queue, room, setting
 from sugartalkd.topics.payload import ON_OFF, TEXT, decibels, numbers, objects, stamp, words
 from sugartalkd.topics.row import AnyStateRow, EventRow, StateRow, having
 
@@ -187,6 +187,7 @@ STATES: Final[tuple[AnyStateRow, ...]] = (
         ),
         _now_playing,
     ),
+    *artwork.STATES,
     *queue.STATES,
     *group.STATES,
     *room.STATES,
@@ -240,5 +241,7 @@ EVENTS: Final = (
     EventRow("track_changed", "Another track can be heard", _track_changed),
     EventRow("input_changed", "The receiver went to another input", _input_changed),
     EventRow("power_changed", "The receiver's zone went on or off", _power_changed),
+    EventRow("queue_ended", "Everything that was queued has been played", lambda _old, _new: None),
+    EventRow("queue_lost", "Something else plays: what was queued is gone", lambda _old, _new: None),
     EventRow("playback_error", "The player could not play what it was given", lambda _old, _new: None),
 )

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from sugartalkd.errors import SugartalkError
-    from sugartalkd.model import Json, Object
+    from sugartalkd.model import Artwork, Json, Object
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a reply will say: its `data`, and the failure if there was one."""
+    """What a reply will say: its `data` or a picture, and the failure if there was one."""
 
     data: Object = field(default_factory=dict[str, "Json"])
     error: SugartalkError | None = None
+    artwork: Artwork | None = None
 
 
 Answer: TypeAlias = Callable[[Outcome], None]

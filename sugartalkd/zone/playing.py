@@ -138,8 +138,8 @@ async def _follow(course: Course, started: Outcome) -> Outcome:
     devices = course.devices
     deadline = asyncio.get_running_loop().time() + RECEIVER_FOLLOWS
     while not _audible(devices.state):
-        if devices.state.receiver_up is None:
-            return started  # nobody can tell whether it follows
+        if devices.state.receiver_up is None or course.overtaken("power") or course.overtaken("input"):
+            return started  # nobody can tell whether it follows, or somebody wants something else of it
         if asyncio.get_running_loop().time() > deadline:
             failed = await _switch_over(course)
             return started if failed is None else Outcome(started.data, failed.error)
@@ -170,12 +170,15 @@ async def announce(wished: Announce, course: Course) -> Outcome:
     outcome = Outcome()
     if devices.zone.receiver is not None and not devices.zone.player_inside:
         outcome = await _switch_over(course) or outcome
-    if outcome.error is None and wished.volume is not None:
-        outcome = await _steps(_volume_steps(wished.volume), course)
+    early, late = ([], _volume_steps(wished.volume)) if devices.asleep else (_volume_steps(wished.volume), [])
+    if outcome.error is None:
+        outcome = await _steps(early, course)
     interruption = None
     if outcome.error is None:
         try:
-            interruption = await devices.interrupt(wished.url, wished.max_duration)
+            interruption, _ = await asyncio.gather(
+                devices.interrupt(wished.url, wished.max_duration), _when_awake(late, course)
+            )
         except SugartalkError as failure:
             outcome = Outcome(error=about("play", failure))
     restored, failed = await _bring_back(course, power, chosen, volume, wished)
@@ -187,6 +190,13 @@ async def announce(wished: Announce, course: Course) -> Outcome:
         else:
             restored += [] if resumed is None else [resumed]
     return Outcome({"restored": [*restored]}, outcome.error or failed)
+
+
+async def _when_awake(steps: list[tuple[str, DeviceCommand]], course: Course) -> None:
+    """For a receiver that the player inside it switches on: until then it takes no volume."""
+    if steps:
+        await course.devices.awake(RECEIVER_FOLLOWS)
+        await _steps(steps, course)
 
 
 async def _bring_back(
