@@ -14,7 +14,7 @@ from sugartalkd.plex.entries import whole
 from sugartalkd.plex.values import Part, Section
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from xml.etree.ElementTree import Element
 
     from sugartalkd.library import Entry
@@ -164,7 +164,7 @@ def stretch(ask: Ask, path: str, limit: int, offset: int) -> tuple[tuple[Entry, 
 
 
 def playlists(ask: Ask) -> tuple[Entry, ...]:
-    return tuple(raw.all_from_xml(pages(ask, "/playlists?playlistType=audio")))
+    return tuple(entries_of(pages(ask, "/playlists?playlistType=audio")))
 
 
 def playlist(ask: Ask, key: int) -> Entry:
@@ -176,13 +176,13 @@ def playlist(ask: Ask, key: int) -> Entry:
 
 
 def playlist_items(ask: Ask, key: int) -> tuple[Entry, ...]:
-    found = raw.all_from_xml(pages(ask, inside(MediaKind.PLAYLIST, key)))
+    found = entries_of(pages(ask, inside(MediaKind.PLAYLIST, key)))
     return tuple(one for one in islice(found, MOST) if one.kind is MediaKind.TRACK)
 
 
 def tracks_below(ask: Ask, key: int, limit: int) -> tuple[Entry, ...]:
     """The tracks of an album or an artist, in the server's order."""
-    found = raw.all_from_xml(pages(ask, f"/library/metadata/{key}/allLeaves?{raw.LEAN}"))
+    found = entries_of(pages(ask, f"/library/metadata/{key}/allLeaves?{raw.LEAN}"))
     return tuple(islice(found, limit))
 
 
@@ -215,6 +215,11 @@ def pages(ask: Ask, path: str) -> Iterator[Element]:
         first = key
         yield from root
         start = raw.following(start, len(root), PAGE, total)
+
+
+def entries_of(elements: Iterable[Element]) -> Iterator[Entry]:
+    """Those that can be used."""
+    return (entry for one in elements if (entry := raw.from_xml(one)) is not None)
 
 
 def _paging(start: int, size: int) -> dict[str, str]:
