@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sugartalkd.errors import NoMatch, Unsupported
-from sugartalkd.model import Enqueue
+from sugartalkd.command import Wished
+from sugartalkd.errors import NoMatch, SugartalkError, Unsupported
+from sugartalkd.model import Enqueue, MediaKind
 from sugartalkd.play_queue.runner import FOREIGN
 from sugartalkd.play_queue.sources import PREFIX
 from sugartalkd.topics.item import item_json
@@ -14,7 +16,6 @@ from sugartalkd.topics.item import item_json
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
 
-    from sugartalkd.command import Wished
     from sugartalkd.model import Found, Object, PlayerKey, Repeat, Track
     from sugartalkd.play_queue.device import UrlPlayer
     from sugartalkd.play_queue.queue import PlayQueue
@@ -88,7 +89,15 @@ class QueuedPlayer:
         media_id = None if self._queues.music is None else await self._queues.music.playlist(name)
         if media_id is not None:
             return await self.play_media(media_id, enqueue, shuffle=shuffle, radio=False)
-        await self._give_way(enqueue, self._inner.play_playlist(name, enqueue, shuffle=shuffle))
+        try:
+            await self._give_way(enqueue, self._inner.play_playlist(name, enqueue, shuffle=shuffle))
+        except SugartalkError as error:
+            if self._queues.music is None:
+                raise
+            with suppress(SugartalkError):  # then nobody has it, however it may be spelt
+                found = await self._queues.music.find(Wished(name, MediaKind.PLAYLIST))
+                return await self.play_media(str(found.best.media_id), enqueue, shuffle=shuffle, radio=False)
+            raise NoMatch(f"Plex has no playlist that is like {name!r}, and HEOS: {error}") from None
         return {}
 
     async def play_favorite(self, wished: str | int) -> None:

@@ -73,7 +73,7 @@ class PlayQueue:
         """Queue tracks, and play them if that is wished or nothing was queued."""
         runner, fresh = self.runner, not self.is_ours
         if fresh or enqueue is Enqueue.REPLACE:
-            place = await self._replace(tracks, shuffle=shuffle)
+            place = await self._replace(tracks, shuffle=shuffle, clear=enqueue is Enqueue.REPLACE)
         else:
             if shuffle is not None:
                 runner.order.set_shuffle(shuffle)
@@ -85,8 +85,11 @@ class PlayQueue:
             self.runner.changed()
         return {"queued": len(tracks), "index": place, "length": len(runner.order)}
 
-    async def _replace(self, tracks: Sequence[Track], *, shuffle: bool | None) -> int:
-        """Play these and nothing else. What was there before is gone once it is known that they can start."""
+    async def _replace(self, tracks: Sequence[Track], *, shuffle: bool | None, clear: bool) -> int:
+        """Play these and nothing else. What was there before is gone once it is known that they can start.
+
+        The player's own queue is cleared only where that is wished.
+        """
         runner, raw, before = self.runner, self._raw, self.runner.order
         if before:
             repeat, mixed = before.repeat, before.shuffle
@@ -99,7 +102,7 @@ class PlayQueue:
         runner.order, runner.returned = order, False
         turn = runner.aim(place)
         try:
-            await self._start(turn, instead_of=before)
+            await self._start(turn, instead_of=before, clear=clear)
         except SugartalkError:
             if not before and runner.order is order:
                 runner.drop(None)
@@ -165,7 +168,7 @@ class PlayQueue:
         self.overtake()
         await self._start(self.runner.aim(index))
 
-    async def _start(self, turn: int, *, instead_of: Order | None = None) -> None:
+    async def _start(self, turn: int, *, instead_of: Order | None = None, clear: bool = False) -> None:
         """Start the present track, maybe `instead_of` all that was queued; if it fails, that goes on.
 
         It ends beside if the command is given up meanwhile: a player that has been told half of it would
@@ -177,15 +180,17 @@ class PlayQueue:
             if not told.done():  # it was cancelled, maybe before its first step
                 told.set_exception(Expired("the queues ended before the player was told"))
 
-        work = self._start_wished(turn, told, instead_of)
+        work = self._start_wished(turn, told, instead_of, clear=clear)
         self._home.beside.start(work, f"queue of {self._key}").add_done_callback(ended)
         await told
 
-    async def _start_wished(self, turn: int, told: asyncio.Future[None], instead_of: Order | None) -> None:
+    async def _start_wished(
+        self, turn: int, told: asyncio.Future[None], instead_of: Order | None, *, clear: bool
+    ) -> None:
         runner, shown = self.runner, self.runner.shown
         runner.begin_anew()
         try:
-            if instead_of is not None:
+            if clear:
                 await runner.caretaker.clear()
             await runner.start(turn)
         except Exception as error:  # noqa: BLE001  # whoever wished it takes it

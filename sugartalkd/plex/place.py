@@ -11,7 +11,7 @@ from sugartalkd.errors import NoMatch, PlexOffline, PlexUnauthorized, SugartalkE
 from sugartalkd.plex import credentials
 from sugartalkd.plex.account import secret
 from sugartalkd.plex.credentials import Place
-from sugartalkd.plex.http import Http, content
+from sugartalkd.plex.http import Http, content, where
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +81,7 @@ class Finder:
         before = self.place()
         if self._url is None and before is not None and before.machine_id != machine_id:
             self._ask_again = True
-            raise PlexOffline(f"another Plex server answers at {way.address} now")
+            raise PlexOffline(f"another Plex server answers at {where(way.address)} now")
         self._failing_since, self._ask_again = None, False
         self._refused.clear()
         own = None if self._url is not None or way.token is None else way.token.reveal
