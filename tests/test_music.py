@@ -99,3 +99,12 @@ async def test_what_is_no_phrase_is_not_played(broker: Broker, tmp_path: Path, a
         for payload in ('{"query": ', "{'query': 'abbey road'}", "null", "http://127.0.0.1/a.mp3"):
             assert (await watcher.ask("kitchen/play", payload))["error_code"] == "bad_payload", payload
         assert not [one for one in house.heos.ledger if one.command == "browse/play_stream"]
+
+
+async def test_what_is_queued_quickly_keeps_its_order(broker: Broker, tmp_path: Path, address: str) -> None:
+    async with home(broker, tmp_path, address) as (_, _, watcher):
+        for phrase in ("come together", "here comes the sun by the beatles", "octopuss garden"):
+            await watcher.publish("kitchen/play", '{"query": "%s", "enqueue": "end"}' % phrase)  # noqa: UP031
+        await watcher.until(lambda: watcher.json("kitchen/queue")["length"] == 3)
+        titles = [one["title"] for one in watcher.json("kitchen/queue")["items"]]
+        assert titles == ["Come Together", "Here Comes the Sun", "Octopus’s Garden"], titles

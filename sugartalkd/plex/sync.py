@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -111,13 +111,13 @@ def build(job: Job, lists: Lists) -> None:
 
 def compare(job: Job, lists: Lists) -> None:
     """Only after the last page is anything taken out: an item that was not listed may only be late."""
-    changes = Changes(Path(job.file))
-    known = changes.keys()
-    for entries in lists:
-        changes.put([one for one in entries if one.key not in known])
-    changes.remove(known - lists.keys)
-    for name, value in _meta(job, lists).items():
-        changes.meta(name, value)
+    with closing(Changes(Path(job.file))) as changes:
+        known = changes.keys()
+        for entries in lists:
+            changes.put([one for one in entries if one.key not in known])
+        changes.remove(known - lists.keys)
+        for name, value in _meta(job, lists).items():
+            changes.meta(name, value)
 
 
 def _meta(job: Job, lists: Lists) -> dict[str, str]:

@@ -427,9 +427,7 @@ class _Course:
 def _attributes(command: ZoneCommand) -> list[str]:
     """What a command concerns."""
     commands = [one for _, one in command.settings] if isinstance(command, SetMany) else [command]
-    names = [name for one in commands if (name := attribute_of(one)) is not None]
-    plays = PlayQuery | PlayUrl | PlayMedia | PlayFavorite | PlayPlaylist
-    return ["play"] if isinstance(command, plays) else names
+    return [name for one in commands if (name := attribute_of(one)) is not None]
 
 
 def _superseded(job: _Job) -> Outcome:

@@ -42,16 +42,14 @@ LOOK: Final = 0.1
 async def play_query(query: PlayQuery, course: Course) -> Outcome:
     """Find what a phrase means, then play it. Nothing is switched on for what cannot be found."""
     try:
-        async with asyncio.timeout(FIND_LIMIT):
+        async with course.devices.room.finding, asyncio.timeout(FIND_LIMIT):
             found = await course.devices.find(query.wished)
     except SugartalkError as failure:
         return Outcome(error=failure)
     except TimeoutError:
         return Outcome(error=TimedOut(f"finding {query.wished.phrase!r} took more than {FIND_LIMIT:g} s"))
-    if found.best.media_id is None or course.overtaken("play"):
-        return Outcome(error=Superseded("something else was asked for while this was looked for"))
-    wished = PlayMedia(found.best.media_id, query.enqueue, query.shuffle, query.volume, query.radio)
-    outcome = await play(wished, course)
+    wished = PlayMedia(str(found.best.media_id), query.enqueue, query.shuffle, query.volume, query.radio)
+    outcome = await _play(wished, course)
     return Outcome(_found_json(found) | outcome.data, outcome.error)
 
 
@@ -70,6 +68,13 @@ def _found_json(found: Found) -> Object:
 
 
 async def play(wished: Play, course: Course) -> Outcome:
+    """Play what needs no finding, behind what was asked for before it and is still being looked for."""
+    async with course.devices.room.finding:
+        pass
+    return await _play(wished, course)
+
+
+async def _play(wished: Play, course: Course) -> Outcome:
     """Start what is wished, at the wished volume, and see to it that the receiver lets it be heard.
 
     A player inside the receiver switches that on and over by itself, so it starts first; any other player

@@ -96,6 +96,8 @@ class Room:
         self._changed = changed
         self._woken = asyncio.Event()
         self.announcements = Turns()
+        self.finding = Turns()
+        """What is to be played is looked for one after the other, in the order in which it was asked for."""
         self._show()
 
     @property
