@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from enum import IntFlag
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 
 class Version(IntFlag):
@@ -25,8 +24,7 @@ class Version(IntFlag):
     COMPILATION = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(NamedTuple):
     """A name taken apart; every text is plain, the first of `forms` is the name itself."""
 
     forms: tuple[str, ...]
@@ -174,7 +172,7 @@ def name(text: str) -> Name:  # noqa: C901  # one step after the other
         return Name((" ".join(text.lower().split()),))
     version, extra, other_forms = Version.NONE, list[str](), list[str]()
     core = text
-    guest = _GUEST.search(core)
+    guest = _GUEST.search(core) if "eat" in text or "ft." in text or "EAT" in text else None
     if guest and "(" not in core[: guest.start()] and "[" not in core[: guest.start()]:
         extra.append(plain(guest[1]))
         core = core[: guest.start()]
@@ -190,7 +188,7 @@ def name(text: str) -> Name:  # noqa: C901  # one step after the other
                 core = rest
             elif inside and (rest := plain(rest)):
                 other_forms += [rest, inside] if " " in inside else [rest]
-    if dashed := list(_DASHED.finditer(core)):
+    if " " in core and (dashed := list(_DASHED.finditer(core))):
         segment = plain(core[dashed[-1].end() :])
         if found := version_of(segment):
             version |= found
@@ -204,7 +202,8 @@ def name(text: str) -> Name:  # noqa: C901  # one step after the other
         other_forms.append(plain(core.translate(_GERMAN)))
         if not main.isascii():
             other_forms.append(latin(core))
-    extra += [plain(one).replace(" ", "") for one in _GLUED.findall(core)]
+    if any(glue in core for glue in "-/.:·*"):
+        extra += [plain(one).replace(" ", "") for one in _GLUED.findall(core)]
     return Name((main, *_others(main, other_forms)), version, " ".join(extra))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from rapidfuzz import fuzz, process
@@ -26,7 +27,11 @@ Group: TypeAlias = list[Words]
 
 _ENOUGH: Final = 0.93
 """A fit that needs no further search."""
-_CORRECTED: Final = 0.04
+_GOOD: Final = 0.88
+"""The same, once words were taken for others."""
+_POOR: Final = 0.75
+_FEW: Final = 4
+_CORRECTED: Final = 0.03
 _CORRECTED_WORD: Final = 0.02
 _CHANGED_WORD: Final = 0.1
 """What it costs to take a word for another though the library has it."""
@@ -91,15 +96,16 @@ class Finder:
             if search.best >= 0.997:
                 break
         if search.best < _ENOUGH:
-            for meaning in meanings[:4]:
+            telling = [one for one in meanings if one.artist or one.source or one.kind]
+            for meaning in [*telling[:3], *reversed([one for one in meanings if one not in telling][:3])][:4]:
                 self._other_words(search, meaning)
-                if search.best >= _ENOUGH:
+                if search.best >= _GOOD:
                     break
         ranked = sorted(search.found.items(), key=lambda one: (-one[1][0], one[0]))
         return [(row, fit, candidate) for row, (_, fit, candidate) in ranked if fit >= _LEAST]
 
     def _exact_words(self, search: _Search, meaning: Reading) -> None:
-        if meaning.title and not meaning.artist and not meaning.source and not meaning.version:
+        if meaning.title and not (meaning.artist or meaning.source or meaning.version or search.wished.genre):
             self._exact_name(search, meaning)
         parts = _parts(meaning)
         groups = [(columns, _groups(words)) for columns, words in parts]
@@ -116,7 +122,7 @@ class Finder:
         for start, end, figures in reversed(resolver.numerals(words)):
             words[start:end] = [figures]
         forms.add(" ".join(words))
-        for number in schema.exact_of(forms):
+        for number in schema.exact_of(tuple(forms)):
             self._take(
                 search,
                 meaning,
@@ -126,73 +132,93 @@ class Finder:
             )
 
     def _other_words(self, search: _Search, meaning: Reading) -> None:
-        """The words may be misspelt, misheard, run together, torn apart, or one too many."""
+        """The words may be misspelt, misheard, torn apart, run together, or one too many."""
         parts = [(columns, words[:_MOST_WORDS]) for columns, words in _parts(meaning)]
-        if not any(words for _, words in parts):
+        said = [word for _, words in parts for word in words]
+        if not said:
             return
-        unknown = {
-            word
-            for _, words in parts
-            for word in words
-            if not self._known(search, word)
-        }
-        if unknown:
-            groups = [
-                (columns, [self._corrected(search, word) if word in unknown else [(word,)] for word in words])
-                for columns, words in parts
-            ]
-            groups = [(columns, [group for group in some if group]) for columns, some in groups]
-            if self._query(search, meaning, groups) and search.best >= _ENOUGH:
+        self._learn(search, [*said, *(one + other for one, other in pairwise(said))])
+        joined = any(search.known[one + other] for one, other in pairwise(said))
+        if joined or not all(search.known[word] for word in said):
+            self._query(search, meaning, self._alternatives(search, parts, every=False))
+            if search.best >= _GOOD:
                 return
-        groups = [(columns, self._joined(search, words)) for columns, words in parts]
-        groups = [(columns, [group for group in some if group]) for columns, some in groups]
+        groups = self._alternatives(search, parts, every=True)
         self._query(search, meaning, groups)
-        if search.best >= _ENOUGH:
+        if search.best >= _GOOD:
             return
-        self._without_one(search, meaning, groups)
+        if not all(search.known[word] for word in said):
+            self._query(search, meaning, [(columns, self._rejoined(search, words)) for columns, words in parts])
+        if search.best < _POOR:
+            self._without_one(search, meaning, groups)
 
-    def _known(self, search: _Search, word: str) -> bool:
-        if word not in search.known:
-            search.known[word] = vocabulary.known(self._reader.connection, word)
-        return search.known[word]
+    def _learn(self, search: _Search, words: list[str]) -> None:
+        """Look up which words the library has."""
+        fresh = [word for word in words if word not in search.known]
+        if fresh:
+            there = vocabulary.known(self._reader.connection, fresh)
+            search.known.update((word, word in there) for word in fresh)
+
+    def _alternatives(self, search: _Search, parts: list[tuple[str, list[str]]], *, every: bool) -> list[tuple[str, list[Group]]]:
+        """What each word may be, `every` one or only those that the library does not have."""
+        found: list[tuple[str, list[Group]]] = []
+        for columns, words in parts:
+            groups: list[Group] = []
+            place = 0
+            while place < len(words):
+                word = words[place]
+                group = self._corrected(search, word) if every or not search.known[word] else [(word,)]
+                if place + 1 < len(words) and search.known.get(joined := word + words[place + 1]):
+                    after = words[place + 1]
+                    afters = self._corrected(search, after) if every or not search.known[after] else [(after,)]
+                    group = [(joined,), *((*one, *other) for one in group[:3] for other in afters[:3])]
+                    place += 1
+                if group:
+                    groups.append(group)
+                place += 1
+            found.append((columns, groups))
+        return found
 
     def _corrected(self, search: _Search, word: str) -> Group:
         """What a word may be: itself, others like it, two words run together."""
         if word not in search.corrected:
             search.corrected[word] = vocabulary.corrections(self._reader.connection, word)
-        group: Group = [(word,)] if self._known(search, word) else []
-        group += [(one,) for one in search.corrected[word]]
+        group: Group = [(word,)] if search.known[word] else []
+        group += [(one,) for one in search.corrected[word][: _FEW if search.known[word] else None]]
         group += [(one,) for one in resolver.SAME.get(word, ())]
-        for place in range(1, len(word)):
-            halves = (word[:place], word[place:])
-            if all(self._known(search, half) for half in halves):
-                group.append(halves)
+        if len(word) > 3 and not search.known[word]:  # noqa: PLR2004
+            halves = [(word[:place], word[place:]) for place in range(1, len(word))]
+            self._learn(search, [half for both in halves for half in both])
+            group += [both for both in halves if search.known[both[0]] and search.known[both[1]]]
         return group
 
-    def _joined(self, search: _Search, words: list[str]) -> list[Group]:
-        """Alternatives for every word, and neighbours that may be one."""
-        groups = [self._corrected(search, word) for word in words]
+    def _rejoined(self, search: _Search, words: list[str]) -> list[Group]:
+        """Unknown words as the beginning or the end of one that was torn apart and misspelt."""
+        groups: list[Group] = []
         place = 0
-        while place + 1 < len(words):
-            joined = words[place] + words[place + 1]
-            ones = [joined] if self._known(search, joined) else []
-            if len(joined) > 4:
-                ones += vocabulary.corrections(self._reader.connection, joined)[:3]
-            if ones:
-                both = [(*one, *other) for one in groups[place][:4] for other in groups[place + 1][:4]]
-                groups[place] = both + [(one,) for one in ones]
-                groups[place + 1] = []
+        while place < len(words):
+            group: Group = []
+            if place + 1 < len(words) and not (search.known[words[place]] and search.known[words[place + 1]]):
+                joined = words[place] + words[place + 1]
+                if joined not in search.corrected:
+                    search.corrected[joined] = vocabulary.corrections(self._reader.connection, joined)
+                group = [(one,) for one in search.corrected[joined][:_FEW]]
+            if group:
                 place += 1
+            else:
+                group = self._corrected(search, words[place])
+            if group:
+                groups.append(group)
             place += 1
         return groups
 
     def _without_one(self, search: _Search, meaning: Reading, groups: list[tuple[str, list[Group]]]) -> None:
         every = [(part, place) for part, (_, some) in enumerate(groups) for place in range(len(some))]
-        if len(every) < 2:
+        if len(every) < 2:  # noqa: PLR2004
             return
         for part, place in every[:5]:
             fewer = [
-                (columns, [group for at, group in enumerate(some) if (number, at) != (part, place)])
+                (columns, [group[:_FEW] for at, group in enumerate(some) if (number, at) != (part, place)])
                 for number, (columns, some) in enumerate(groups)
             ]
             self._query(search, meaning, fewer)

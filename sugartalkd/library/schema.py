@@ -18,11 +18,12 @@ from sugartalkd.model import MediaKind
 from sugartalkd.names import Version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 VERSION: Final = 1
 """Of these tables; a file with another is dropped, and a sync makes a new one."""
 KINDS: Final = (MediaKind.PLAYLIST, MediaKind.ARTIST, MediaKind.ALBUM, MediaKind.TRACK)
+_NUMBERS: Final = {kind: number for number, kind in enumerate(KINDS)}
 _KIND_BITS: Final = 56
 _POPULARITY_BITS: Final = 48
 ENTRY_COLUMNS: Final = (
@@ -55,6 +56,9 @@ INDEXES: Final = (
     f"CREATE INDEX by_name ON entry(nt) WHERE id < {ARTISTS_END}",
 )
 INSERT: Final = f"INSERT OR IGNORE INTO entry({_COLUMNS}) VALUES({','.join('?' * _WIDTH)})"
+STAGE: Final = "CREATE TABLE staged(hash, id)"
+INSERT_STAGED: Final = "INSERT INTO staged VALUES(?,?)"
+UNSTAGE: Final = ("INSERT INTO exact SELECT DISTINCT hash, id FROM staged ORDER BY hash, id", "DROP TABLE staged")
 INSERT_EXACT: Final = "INSERT OR IGNORE INTO exact VALUES(?,?)"
 
 
@@ -68,7 +72,7 @@ def row_id(entry: Entry, sequence: int) -> int:
     """Small for the popular; `sequence` makes it unique."""
     liked = 10 * math.log2(1 + entry.plays) + 4 * math.log2(1 + entry.popularity) + 2 * (entry.rating or 0)
     rank = 255 - min(255, int(liked))
-    return KINDS.index(entry.kind) << _KIND_BITS | rank << _POPULARITY_BITS | sequence
+    return _NUMBERS[entry.kind] << _KIND_BITS | rank << _POPULARITY_BITS | sequence
 
 
 def kind_of(row: int) -> MediaKind:
@@ -86,44 +90,42 @@ def number(text: str) -> int:
 
 
 @lru_cache(maxsize=20_000)
-def _performers(text: str) -> tuple[str, Version, tuple[str, ...]]:
+def _performers(text: str) -> tuple[str, int]:
     found = names.performers(text)
-    whole = names.name(text)
-    version = found.version & (Version.KARAOKE | Version.COVER) | names.album_version(found.forms[0])
-    return "|".join(found.forms), version & ~(Version.COMPILATION | Version.LIVE), whole.forms
+    version = found.version | names.album_version(found.forms[0])
+    return "|".join(found.forms), int(version & (Version.KARAOKE | Version.COVER))
 
 
 @lru_cache(maxsize=20_000)
-def _album(text: str) -> tuple[str, Version]:
+def _album(text: str) -> tuple[str, int]:
     found = names.name(text)
-    return " ".join((*found.forms, found.extra)), found.version & ~Version.OTHER | names.album_version(
-        found.forms[0]
-    )
+    version = found.version & ~Version.OTHER | names.album_version(found.forms[0])
+    return " ".join((*found.forms, found.extra)), int(version)
 
 
 def row_of(entry: Entry, sequence: int) -> tuple[tuple[object, ...], tuple[int, ...]]:
     """The row of an entry, and the numbers by which its exact name is found."""
     row = row_id(entry, sequence)
     title = names.name(entry.title)
-    version, extra, forms = title.version, title.extra, title.forms
+    version, extra, forms = int(title.version), title.extra, title.forms
     artists = albums = ""
     if entry.kind is MediaKind.ARTIST:
-        _, more, _ = _performers(entry.title)
+        _, more = _performers(entry.title)
         version |= more
     elif entry.artist:
-        artists, more, _ = _performers(entry.artist)
+        artists, more = _performers(entry.artist)
         version |= more
     if entry.album_artist and entry.album_artist != entry.artist:
-        owners, more, _ = _performers(entry.album_artist)
+        owners, more = _performers(entry.album_artist)
         artists = f"{artists}|{owners}" if artists else owners
         version |= more
         if owners == "various artists":
-            version |= Version.COMPILATION
+            version |= int(Version.COMPILATION)
     if entry.album:
         albums, more = _album(entry.album)
         version |= more
     elif entry.kind is MediaKind.ALBUM:
-        version |= names.album_version(forms[0])
+        version |= int(names.album_version(forms[0]))
     guid_hash = None if entry.guid is None else number(entry.guid)
     values = (
         row, entry.key, entry.guid, entry.title, entry.artist, entry.album_artist, entry.album,
@@ -131,13 +133,15 @@ def row_of(entry: Entry, sequence: int) -> tuple[tuple[object, ...], tuple[int, 
         entry.plays, entry.popularity, entry.rating, "\x1f".join(entry.genres) or None, entry.thumb,
         entry.added_at, entry.updated_at, entry.leaf_count,
         "|".join(forms), artists, albums, extra, names.plain(" ".join(entry.genres)) if entry.genres else "",
-        int(version), guid_hash,
+        version, guid_hash,
     )  # fmt: skip
     return values, exact_of(forms)
 
 
-def exact_of(forms: Iterable[str]) -> tuple[int, ...]:
+def exact_of(forms: Sequence[str]) -> tuple[int, ...]:
     """The numbers by which a name with these forms is found."""
+    if len(forms) == 1:
+        return (number(names.tight(forms[0])),)
     return tuple({number(names.tight(form)) for form in forms})
 
 

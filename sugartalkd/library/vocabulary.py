@@ -19,6 +19,9 @@ MOST: Final = 8
 """So many corrections of a word are tried."""
 _SHORT: Final = 5
 """Words of fewer letters may differ in one letter, others in two."""
+_SAME_SOUND: Final = 0.8
+_SAME_START: Final = 0.3
+"""So many letters less a word differs that sounds or begins the same."""
 _SOUNDS: Final = tuple(
     (re.compile(pattern), sound)
     for pattern, sound in (
@@ -86,8 +89,10 @@ def add(connection: sqlite3.Connection, words: Iterable[str]) -> None:
             )
 
 
-def known(connection: sqlite3.Connection, word: str) -> bool:
-    return connection.execute("SELECT 1 FROM token WHERE text = ?", (word,)).fetchone() is not None
+def known(connection: sqlite3.Connection, words: list[str]) -> set[str]:
+    """Those of the words that the library has."""
+    marks = ",".join("?" * len(words))
+    return {text for (text,) in connection.execute(f"SELECT text FROM token WHERE text IN ({marks})", words)}  # noqa: S608
 
 
 def corrections(connection: sqlite3.Connection, word: str) -> list[str]:
@@ -96,20 +101,20 @@ def corrections(connection: sqlite3.Connection, word: str) -> list[str]:
         return []
     reach = 1 if len(word) < _SHORT else 2
     lengths = range(max(1, len(word) - reach), len(word) + reach + 1)
-    alike = [f"<{word[:2]}{length}" for length in lengths] + [f">{word[-2:]}{length}" for length in lengths]
-    sounding = set(_read(connection, [f"={sound(word)}"]))
-    choices = list(dict.fromkeys([*_read(connection, alike), *sounding]))
-    ranked: list[tuple[float, int, str]] = []
-    for choice, distance, place in process.extract(
-        word, choices, scorer=OSA.distance, score_cutoff=reach + 1, limit=None
+    places: dict[str, tuple[float, int, str]] = {}
+    for names, cutoff, bonus in (
+        ([f"={sound(word)}"], reach + 1, _SAME_SOUND),
+        ([f"<{word[:2]}{length}" for length in lengths], reach, 0.0),
+        ([f">{word[-2:]}{length}" for length in lengths], reach, 0.0),
     ):
-        sounds = choice in sounding
-        if choice != word and (distance <= reach or sounds):
-            ranked.append(
-                (distance - (0.8 if sounds else 0) - (0.3 if choice[0] == word[0] else 0), place, choice)
-            )
-    ranked.sort()
-    return [choice for _, _, choice in ranked[:MOST]]
+        choices = _read(connection, names)
+        for choice, distance, place in process.extract(
+            word, choices, scorer=OSA.distance, score_cutoff=cutoff, limit=None
+        ):
+            if choice != word and choice not in places:
+                first = _SAME_START if choice[0] == word[0] else 0
+                places[choice] = (distance - first - bonus, place, choice)
+    return [choice for _, _, choice in sorted(places.values())[:MOST]]
 
 
 def _read(connection: sqlite3.Connection, names: list[str]) -> list[str]:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 
 _IN_MEMORY: Final = 32 << 20
+"""Bytes of the words' index that are gathered before they are written."""
+_SORTED: Final = 20_000
+"""Rows that are gathered to be written in order."""
 
 
 class Builder:
@@ -32,8 +35,9 @@ class Builder:
             + schema.TABLES
         )
         self._connection.execute("BEGIN")
+        self._connection.execute(schema.STAGE)
         self._sequence = 0
-        self._exact: list[tuple[int, int]] = []
+        self._rows: list[tuple[object, ...]] = []
         self._finished = False
 
     def __enter__(self) -> Self:
@@ -46,13 +50,20 @@ class Builder:
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Take entries, in any order; of two with one key the more popular counts."""
-        rows: list[tuple[object, ...]] = []
+        exact: list[tuple[int, object]] = []
         for entry in entries:
             self._sequence += 1
-            row, exact = schema.row_of(entry, self._sequence)
-            rows.append(row)
-            self._exact += [(one, row[0]) for one in exact]  # type: ignore[misc]
-        self._connection.executemany(schema.INSERT, rows)
+            row, numbers = schema.row_of(entry, self._sequence)
+            self._rows.append(row)
+            exact += [(number, row[0]) for number in numbers]
+        self._connection.executemany(schema.INSERT_STAGED, exact)
+        if len(self._rows) >= _SORTED:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._rows.sort(key=_first)  # neighbours go where neighbours are
+        self._connection.executemany(schema.INSERT, self._rows)
+        self._rows.clear()
 
     def meta(self, name: str, value: str) -> None:
         self._connection.execute("INSERT OR REPLACE INTO meta VALUES(?,?)", (name, value))
@@ -60,6 +71,9 @@ class Builder:
     def finish(self) -> None:
         """Make it searchable and put it in place of the present one."""
         run = self._connection.execute
+        self._flush()
+        for statement in schema.UNSTAGE:
+            run(statement)
         try:
             run(schema.UNIQUE)
         except sqlite3.IntegrityError:  # pages that moved while they were read repeat entries
@@ -67,7 +81,6 @@ class Builder:
             run(schema.UNIQUE)
         for index in schema.INDEXES:
             run(index)
-        self._connection.executemany(schema.INSERT_EXACT, sorted(self._exact))
         run(f"INSERT INTO names(names, rank) VALUES('hashsize', {_IN_MEMORY})")  # fewer pieces, quicker to search
         run("INSERT INTO names(names) VALUES('rebuild')")
         run("INSERT INTO names(names) VALUES('optimize')")
@@ -95,6 +108,10 @@ class Builder:
         for old in self._path.parent.glob(f"{self._path.name}.*"):
             if not old.name.startswith(self._target.name):
                 _remove(old)
+
+
+def _first(row: tuple[object, ...]) -> int:
+    return row[0]  # type: ignore[return-value]
 
 
 def _documents(word: tuple[str, int]) -> int:
