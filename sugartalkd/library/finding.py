@@ -148,7 +148,9 @@ class Finder:
         if search.best >= _GOOD:
             return
         if not all(search.known[word] for word in said):
-            self._query(search, meaning, [(columns, self._rejoined(search, words)) for columns, words in parts])
+            self._query(
+                search, meaning, [(columns, self._rejoined(search, words)) for columns, words in parts]
+            )
         if search.best < _POOR:
             self._without_one(search, meaning, groups)
 
@@ -159,7 +161,9 @@ class Finder:
             there = vocabulary.known(self._reader.connection, fresh)
             search.known.update((word, word in there) for word in fresh)
 
-    def _alternatives(self, search: _Search, parts: list[tuple[str, list[str]]], *, every: bool) -> list[tuple[str, list[Group]]]:
+    def _alternatives(
+        self, search: _Search, parts: list[tuple[str, list[str]]], *, every: bool
+    ) -> list[tuple[str, list[Group]]]:
         """What each word may be, `every` one or only those that the library does not have."""
         found: list[tuple[str, list[Group]]] = []
         for columns, words in parts:
@@ -170,7 +174,9 @@ class Finder:
                 group = self._corrected(search, word) if every or not search.known[word] else [(word,)]
                 if place + 1 < len(words) and search.known.get(joined := word + words[place + 1]):
                     after = words[place + 1]
-                    afters = self._corrected(search, after) if every or not search.known[after] else [(after,)]
+                    afters = (
+                        self._corrected(search, after) if every or not search.known[after] else [(after,)]
+                    )
                     group = [(joined,), *((*one, *other) for one in group[:3] for other in afters[:3])]
                     place += 1
                 if group:
@@ -253,7 +259,9 @@ class Finder:
             rows += part
             if len(part) < _MOST_ROWS:
                 break
-            first = next(last for _, last in _RANGES if last > part[-1][0])  # the next kind may have better ones
+            first = next(
+                last for _, last in _RANGES if last > part[-1][0]
+            )  # the next kind may have better ones
         for row in _nearest(meaning, rows):
             number, title, artists, album, version, year = row
             candidate = Candidate(
@@ -409,7 +417,9 @@ def _corrected_fit(search: _Search, meaning: Reading, candidate: Candidate) -> f
                         break
         return " ".join(words)
 
-    other = replace(meaning, title=text(meaning.title), artist=text(meaning.artist), source=text(meaning.source))
+    other = replace(
+        meaning, title=text(meaning.title), artist=text(meaning.artist), source=text(meaning.source)
+    )
     if not changed:
         return 0.0
     return resolver.fit(other, search.tolerated, candidate) - cost

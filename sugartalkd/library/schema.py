@@ -58,7 +58,10 @@ INDEXES: Final = (
 INSERT: Final = f"INSERT OR IGNORE INTO entry({_COLUMNS}) VALUES({','.join('?' * _WIDTH)})"
 STAGE: Final = "CREATE TABLE staged(hash, id)"
 INSERT_STAGED: Final = "INSERT INTO staged VALUES(?,?)"
-UNSTAGE: Final = ("INSERT INTO exact SELECT DISTINCT hash, id FROM staged ORDER BY hash, id", "DROP TABLE staged")
+UNSTAGE: Final = (
+    "INSERT INTO exact SELECT DISTINCT hash, id FROM staged ORDER BY hash, id",
+    "DROP TABLE staged",
+)
 INSERT_EXACT: Final = "INSERT OR IGNORE INTO exact VALUES(?,?)"
 
 

@@ -81,7 +81,9 @@ class Builder:
             run(schema.UNIQUE)
         for index in schema.INDEXES:
             run(index)
-        run(f"INSERT INTO names(names, rank) VALUES('hashsize', {_IN_MEMORY})")  # fewer pieces, quicker to search
+        run(
+            f"INSERT INTO names(names, rank) VALUES('hashsize', {_IN_MEMORY})"
+        )  # fewer pieces, quicker to search
         run("INSERT INTO names(names) VALUES('rebuild')")
         run("INSERT INTO names(names) VALUES('optimize')")
         run("INSERT INTO names(names, rank) VALUES('hashsize', 1048576)")

@@ -166,7 +166,9 @@ def right(found: Entry, wanted: Entry, workload: str) -> bool:
     return same if workload == "title" else same and found.artist == wanted.artist
 
 
-def run(find: Callable[[str], Entry | None], workload: str, phrases: list[tuple[str, Entry]]) -> dict[str, float]:
+def run(
+    find: Callable[[str], Entry | None], workload: str, phrases: list[tuple[str, Entry]]
+) -> dict[str, float]:
     times, hits = list[float](), 0
     for text, wanted in phrases:
         began = time.perf_counter()
@@ -215,8 +217,12 @@ def measure(tracks: int, phrases: int) -> dict[str, Any]:
             find(text)
         for workload, chosen in lookups.items():
             report[workload] = run(find, workload, chosen)
-        report["bare fts5"] = run(lambda text: bare(connection, text), "title artist", lookups["title artist"])
-        report["ratio to bare"] = round(report["title artist"]["p50_ms"] / max(0.001, report["bare fts5"]["p50_ms"]), 2)
+        report["bare fts5"] = run(
+            lambda text: bare(connection, text), "title artist", lookups["title artist"]
+        )
+        report["ratio to bare"] = round(
+            report["title artist"]["p50_ms"] / max(0.001, report["bare fts5"]["p50_ms"]), 2
+        )
         report["memory_mb"] = round(_resident_mb() - before, 1)
         connection.close()
         return report
@@ -227,7 +233,9 @@ def _resident_mb() -> float:
 
 
 def table(report: dict[str, Any]) -> str:
-    lines = [f"{report['tracks']} tracks: build {report['build']}, file {report['file_mb']} MB, memory {report['memory_mb']} MB"]
+    lines = [
+        f"{report['tracks']} tracks: build {report['build']}, file {report['file_mb']} MB, memory {report['memory_mb']} MB"
+    ]
     lines += [
         f"{name:16} p50 {one['p50_ms']:>7} ms  p90 {one['p90_ms']:>7} ms  p99 {one['p99_ms']:>7} ms  right {one['hit']:>5} %"
         for name, one in report.items()
