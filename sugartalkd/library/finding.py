@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from rapidfuzz import fuzz, process
@@ -31,6 +31,7 @@ _GOOD: Final = 0.88
 """The same, once words were taken for others."""
 _POOR: Final = 0.75
 _FEW: Final = 4
+_TELLING: Final = 4
 _CORRECTED: Final = 0.03
 _CORRECTED_WORD: Final = 0.02
 _CHANGED_WORD: Final = 0.1
@@ -152,7 +153,7 @@ class Finder:
                 search, meaning, [(columns, self._rejoined(search, words)) for columns, words in parts]
             )
         if search.best < _POOR:
-            self._without_one(search, meaning, groups)
+            self._few_words(search, meaning, groups)
 
     def _learn(self, search: _Search, words: list[str]) -> None:
         """Look up which words the library has."""
@@ -218,16 +219,17 @@ class Finder:
             place += 1
         return groups
 
-    def _without_one(self, search: _Search, meaning: Reading, groups: list[tuple[str, list[Group]]]) -> None:
-        every = [(part, place) for part, (_, some) in enumerate(groups) for place in range(len(some))]
-        if len(every) < 2:  # noqa: PLR2004
-            return
-        for part, place in every[:5]:
-            fewer = [
-                (columns, [group[:_FEW] for at, group in enumerate(some) if (number, at) != (part, place)])
-                for number, (columns, some) in enumerate(groups)
-            ]
-            self._query(search, meaning, fewer)
+    def _few_words(self, search: _Search, meaning: Reading, groups: list[tuple[str, list[Group]]]) -> None:
+        """The longest words alone, which tell the most, two and three of them."""
+        longest = sorted(
+            ((columns, group[:_FEW]) for columns, some in groups for group in some),
+            key=lambda one: -max(len(word) for words in one[1] for word in words),
+        )[:_TELLING]
+        for count in (3, 2) if len(longest) > 2 else (1,):  # noqa: PLR2004
+            for chosen in combinations(longest, count):
+                self._query(search, meaning, [(columns, [group]) for columns, group in chosen])
+                if search.best >= _GOOD:
+                    return
 
     # -- queries -------------------------------------------------------------------------------------
 
