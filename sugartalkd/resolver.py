@@ -259,6 +259,7 @@ _TENS: Final = {
         ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2
     )
 }
+_NUMBERS: Final = frozenset((*_UNITS, *_TENS))
 _ALIKE: Final = {
     "u": "you", "r": "are", "ur": "your", "to": "2", "too": "2", "two": "2", "for": "4", "four": "4",
     "thru": "through", "ya": "you", "cuz": "cause", "til": "till",
@@ -277,6 +278,8 @@ SAME: Final = {
 def numerals(words: list[str]) -> list[tuple[int, int, str]]:
     """The runs of words that are a number: first, end, and its figures; `nineteen eighty four` is 1984."""
     found: list[tuple[int, int, str]] = []
+    if _NUMBERS.isdisjoint(words):
+        return found
     place = 0
     while place < len(words):
         start, figures = place, ""
@@ -351,6 +354,8 @@ _UNASKED: Final = (
     (Version.COMPILATION, 0.0015),
     (Version.OTHER, 0.001),
 )
+_UNASKED_BITS: Final = tuple((int(flag), amount) for flag, amount in _UNASKED)
+"""Plain numbers, which are compared a hundred times for a phrase."""
 _NOT_ASKED_ONE: Final = 0.15
 _BY_ARTIST: Final = 0.75
 """Something by the artist who was named."""
@@ -392,7 +397,8 @@ def fit(reading: Reading, tolerated: Version, candidate: Candidate) -> float:
         text = _fit_parts(reading, candidate)
     else:
         text = _fit_whole(reading.title, candidate)
-    text -= _version_penalty(Version(candidate.version), reading.version, tolerated)
+    if candidate.version or reading.version:
+        text -= _version_penalty(candidate.version, int(reading.version), int(tolerated))
     if reading.year is not None and candidate.year != reading.year:
         text -= 0.12
     if candidate.kind is MediaKind.PLAYLIST and text < 0.98 and reading.kind is not MediaKind.PLAYLIST:  # noqa: PLR2004
@@ -469,12 +475,12 @@ def _partly(wished: str, said: frozenset[str], title: str) -> float:
     return 0.8 * fuzz.partial_ratio(wished, title) / 100
 
 
-def _version_penalty(there: Version, asked: Version, tolerated: Version) -> float:
+def _version_penalty(there: int, asked: int, tolerated: int) -> float:
     missing = asked & ~there
     unasked = there & ~tolerated & ~asked
     penalty = _NOT_ASKED_ONE if missing else 0.0
     if unasked:
-        penalty += max(amount for flag, amount in _UNASKED if flag & unasked)
+        penalty += max(amount for flag, amount in _UNASKED_BITS if flag & unasked)
     return penalty
 
 

@@ -27,6 +27,8 @@ Group: TypeAlias = list[Words]
 
 _ENOUGH: Final = 0.93
 """A fit that needs no further search."""
+_SURE: Final = 0.997
+"""The fit of an exact name."""
 _GOOD: Final = 0.88
 """The same, once words were taken for others."""
 _POOR: Final = 0.75
@@ -94,7 +96,7 @@ class Finder:
             return None
         for meaning in meanings:
             self._exact_words(search, meaning)
-            if search.best >= 0.997:
+            if search.best >= _SURE:
                 break
         if search.best < _ENOUGH:
             telling = [one for one in meanings if one.artist or one.source or one.kind]
@@ -108,8 +110,9 @@ class Finder:
     def _exact_words(self, search: _Search, meaning: Reading) -> None:
         if meaning.title and not (meaning.artist or meaning.source or meaning.version or search.wished.genre):
             self._exact_name(search, meaning)
-        parts = _parts(meaning)
-        groups = [(columns, _groups(words)) for columns, words in parts]
+            if search.best >= _SURE and len(search.found) >= _ALTERNATIVES:
+                return
+        groups = [(columns, _groups(words)) for columns, words in _parts(meaning)]
         extra = [
             [(word,)] for word in meaning.version_words.split() if word not in {"version", *resolver.WEAK}
         ]
@@ -257,9 +260,10 @@ class Finder:
         while first < end:
             search.queries += 1
             sql_whole = f"{sql}{conditions} AND {order} >= ? AND {order} < ? ORDER BY {order} LIMIT ?"
-            part = self._reader.rows(sql_whole, [*values, *more, first, end, _MOST_ROWS])
+            limit = _ALTERNATIVES if search.best >= _SURE else _MOST_ROWS
+            part = self._reader.rows(sql_whole, [*values, *more, first, end, limit])
             rows += part
-            if len(part) < _MOST_ROWS:
+            if len(part) < limit:
                 break
             first = next(
                 last for _, last in _RANGES if last > part[-1][0]

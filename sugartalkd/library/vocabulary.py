@@ -19,6 +19,8 @@ MOST: Final = 8
 """So many corrections of a word are tried."""
 _SHORT: Final = 5
 """Words of fewer letters may differ in one letter, others in two."""
+_LONG: Final = 7
+"""Words of so many letters are compared with those that have three letters at an end in common, others two."""
 _SAME_SOUND: Final = 0.8
 _SAME_START: Final = 0.3
 """So many letters less a word differs that sounds or begins the same."""
@@ -59,8 +61,12 @@ def sound(word: str) -> str:
     return re.sub(r"(.)\1+", r"\1", first + rest)
 
 
-def _names(word: str) -> tuple[str, str, str]:
-    return f"<{word[:2]}{len(word)}", f">{word[-2:]}{len(word)}", f"={sound(word)}"
+def _names(word: str) -> tuple[str, ...]:
+    """The buckets a word is in."""
+    names = (f"={sound(word)}", f"<{word[:2]}{len(word)}", f">{word[-2:]}{len(word)}")
+    if len(word) < _LONG - 2:
+        return names
+    return (*names, f"<{word[:3]}{len(word)}", f">{word[-3:]}{len(word)}")
 
 
 def indexed(word: str) -> bool:
@@ -101,11 +107,12 @@ def corrections(connection: sqlite3.Connection, word: str) -> list[str]:
         return []
     reach = 1 if len(word) < _SHORT else 2
     lengths = range(max(1, len(word) - reach), len(word) + reach + 1)
+    ends = 3 if len(word) >= _LONG else 2
     places: dict[str, tuple[float, int, str]] = {}
     for names, cutoff, bonus in (
         ([f"={sound(word)}"], reach + 1, _SAME_SOUND),
-        ([f"<{word[:2]}{length}" for length in lengths], reach, 0.0),
-        ([f">{word[-2:]}{length}" for length in lengths], reach, 0.0),
+        ([f"<{word[:ends]}{length}" for length in lengths], reach, 0.0),
+        ([f">{word[-ends:]}{length}" for length in lengths], reach, 0.0),
     ):
         choices = _read(connection, names)
         for choice, distance, place in process.extract(
