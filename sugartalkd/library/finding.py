@@ -81,6 +81,7 @@ class Finder:
 
     def find(self, wished: Wished) -> Matches:
         """What a phrase most likely means, and what else it may."""
+        wished = _storable(wished)
         found = self._ranked(wished)
         if found is None:
             items, total = self._listed(wished, _ALTERNATIVES, 0)
@@ -293,6 +294,7 @@ class Finder:
 
     def search(self, wished: Wished, limit: int, offset: int) -> Matches:
         """A page of everything that fits, best first."""
+        wished = _storable(wished)
         ranked = self._ranked(wished)
         if ranked is None:
             entries, total = self._listed(wished, limit, offset)
@@ -379,6 +381,21 @@ class Finder:
             [*values, limit, offset],
         )
         return tuple(match.entry for match in self._matches((row, 1.0) for (row,) in rows)), total
+
+
+def _storable(wished: Wished) -> Wished:
+    """The same without what SQLite takes in no text: half a character, a NUL."""
+
+    def text(raw: str | None) -> str | None:
+        return raw and raw.encode(errors="replace").decode().replace("\0", " ")
+
+    return replace(
+        wished,
+        phrase=text(wished.phrase),
+        artist=text(wished.artist),
+        album=text(wished.album),
+        genre=text(wished.genre),
+    )
 
 
 def _meanings(wished: Wished) -> Iterable[Reading]:
@@ -487,7 +504,8 @@ def _all(groups: list[Group]) -> str:
 
 
 def _both(words: Words) -> str:
-    return f'"{words[0]}"' if len(words) == 1 else "(" + " AND ".join(f'"{word}"' for word in words) + ")"
+    quoted = ['"' + word.replace('"', '""') + '"' for word in words]
+    return quoted[0] if len(quoted) == 1 else "(" + " AND ".join(quoted) + ")"
 
 
 def _filters(wished: Wished) -> list[tuple[str, list[Group]]]:

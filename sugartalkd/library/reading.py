@@ -124,7 +124,7 @@ class Reader:
         if not words:
             return own
         guests = self.rows(
-            "SELECT entry.id, na FROM names JOIN entry ON entry.id = names.rowid "
+            "SELECT entry.id, entry.na FROM names JOIN entry ON entry.id = names.rowid "
             "WHERE names MATCH ? AND names.rowid >= ? AND names.rowid < ? AND artist_key IS NOT ?",
             (f"{{na}} : ({words})", *_TRACKS, key),
         )

@@ -46,7 +46,7 @@ CREATE VIRTUAL TABLE names USING fts5({NAME_COLUMNS}, content='entry', content_r
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab(names, row);
 """  # our own column names
 ARTISTS_END: Final = 2 << _KIND_BITS
-UNIQUE: Final = "CREATE UNIQUE INDEX by_key ON entry(key)"
+BY_KEY: Final = "CREATE INDEX by_key ON entry(key)"
 INDEXES: Final = (
     "CREATE INDEX by_guid ON entry(guid_hash) WHERE guid_hash IS NOT NULL",
     "CREATE INDEX by_album ON entry(album_key) WHERE album_key IS NOT NULL",
