@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -52,6 +53,8 @@ _RANGES: Final = (
     schema.id_range(MediaKind.ALBUM),
     schema.id_range(MediaKind.TRACK),
 )
+_TOKENS: Final = re.compile(r"[0-9A-Za-z\x80-\U0010ffff]+")
+"""As SQLite's tokenizer takes a text apart."""
 _CANDIDATE: Final = "e.id, e.nt, e.na, e.nb, e.version, e.year"
 
 
@@ -504,7 +507,7 @@ def _all(groups: list[Group]) -> str:
 
 
 def _both(words: Words) -> str:
-    quoted = ['"' + word.replace('"', '""') + '"' for word in words]
+    quoted = [f'"{token}"' for word in words for token in _TOKENS.findall(word) or ("",)]
     return quoted[0] if len(quoted) == 1 else "(" + " AND ".join(quoted) + ")"
 
 
