@@ -57,8 +57,10 @@ _VERSIONS: Final = (
     (Version.ACOUSTIC, r"acoustic|piano version|stripped|orchestral|a ?cappella"),
     (
         Version.OTHER,
-        r"remaster(?:ed)?|mono|stereo|deluxe|(?:\w+ )?edition|expanded|anniversary|bonus(?: tracks?)?|explicit|clean"
-        r"|(?:\w+ )?version|radio edit|single edit|edit|extended|original mix|reissue|\d{4} mix",
+        (
+            r"remaster(?:ed)?|mono|stereo|deluxe|(?:\w+ )?edition|expanded|anniversary|bonus(?: tracks?)?"
+            r"|explicit|clean|(?:\w+ )?version|radio edit|single edit|edit|extended|original mix|reissue|\d{4} mix"
+        ),
     ),
 )
 _VERSION: Final = tuple((flag, re.compile(rf"\b(?:{words})\b")) for flag, words in _VERSIONS)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rapidfuzz import fuzz
@@ -12,6 +11,7 @@ from rapidfuzz import fuzz
 from sugartalkd import names
 from sugartalkd.model import MediaKind
 from sugartalkd.names import Version
+from sugartalkd.spoken import loose
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,15 +55,15 @@ class Candidate(NamedTuple):
 
 _ROOM: Final = (
     r"(?:(?:living|dining|bed|bath|laundry|guest|kids|play|family|sitting|music|tv|game|sun|work|store|rest|class)"
-    r" ?room|kitchen|office|study|garden|garage|terrace|patio|balcony|hall|hallway|basement|attic|cellar|lounge|den"
-    r"|nursery|workshop|studio|conservatory|library|pool|sauna|gym|porch|shed|barn|loft|upstairs|downstairs"
+    r" ?room|kitchen|office|study|garden|garage|terrace|patio|balcony|hall|hallway|basement|attic|cellar|lounge"
+    r"|den|nursery|workshop|studio|conservatory|library|pool|sauna|gym|porch|shed|barn|loft|upstairs|downstairs"
     r"|everywhere|all rooms|whole house|house)"
 )
 _ASK: Final = re.compile(
-    r"(?:(?:please|hey|ok|okay|can you|could you|would you|will you|i want to|i would like to|id like to|i d like to"
-    r"|i wanna|lets|let us|let me|we want to|i want|now|just) )*"
-    r"(?:(?:play|put on|listen to|hear|start|queue up|queue|shuffle|turn on|find|search for|look for|start playing)"
-    r" )(?:(?:me|us) )?|(?:(?:please|i want|i would like|i d like|id like|lets hear|let s hear) )+"
+    r"(?:(?:please|hey|ok|okay|can you|could you|would you|will you|i want to|i would like to|id like to"
+    r"|i d like to|i wanna|lets|let us|let me|we want to|i want|now|just) )*"
+    r"(?:(?:play|put on|listen to|hear|start|queue up|queue|shuffle|turn on|find|search for|look for"
+    r"|start playing) )(?:(?:me|us) )?|(?:(?:please|i want|i would like|i d like|id like|lets hear|let s hear) )+"
 )
 _SOME: Final = re.compile(
     r"(?:some|some of|a bit of|a little|a little bit of|any|my|our|more|all of|something called) "
@@ -86,15 +86,17 @@ _KIND_FIRST: Final = re.compile(
 )
 _KIND_LAST: Final = re.compile(rf"(.+?) ({_KIND})((?: by| from) .+)?")
 _ANY_BY: Final = re.compile(
-    rf"(?:(?:the|an?|some|any|all|more|a few) )*(?:(songs|tracks|music|tunes|albums|stuff|something|anything|everything"
-    rf"|hits|best|greatest hits|discography|records|works?)|({_KIND}))(?: of)? (?:by|from|of|with) (.+)"
+    r"(?:(?:the|an?|some|any|all|more|a few) )*(?:(songs|tracks|music|tunes|albums|stuff|something|anything"
+    rf"|everything|hits|best|greatest hits|discography|records|works?)|({_KIND}))(?: of)? (?:by|from|of|with) (.+)"
 )
 _OF_ARTIST: Final = re.compile(r"(.+) (?:songs|music|tracks|tunes|albums|discography|hits|stuff)")
 _BY: Final = re.compile(
-    r" (?:(?:performed|sung|played|written|composed|recorded) )?by (?:(?:the )?(?:artist|band|group|singer) )?"
+    r" (?:(?:performed|sung|played|written|composed|recorded) )?by "
+    r"(?:(?:the )?(?:artist|band|group|singer) )?"
 )
 _FROM: Final = re.compile(
-    r" (?:from|off|off of|on|in|of) (?:(?:the|their|his|her) )?(?:(?:album|record|lp|ep|soundtrack|cd|artist|band) )?"
+    r" (?:from|off|off of|on|in|of) (?:(?:the|their|his|her) )?"
+    r"(?:(?:album|record|lp|ep|soundtrack|cd|artist|band) )?"
 )
 _WHOSE: Final = re.compile(r"(.*\w)(?:['’]s|s['’])\s+(\S.*)", re.IGNORECASE | re.DOTALL)
 _YEAR: Final = re.compile(r"(?:(.+?) (?:from |in |of )?((?:19|20)\d\d)|((?:19|20)\d\d) (.+))")
@@ -182,8 +184,7 @@ def _parsed(text: str, weight: float) -> Iterator[Reading]:
 
 def _sources(text: str, kind: MediaKind, weight: float) -> Iterator[Reading]:
     yield Reading(text, kind=kind, weight=weight)
-    for reading in _split(text, kind, weight):
-        yield reading
+    yield from _split(text, kind, weight)
     yield from _years(Reading(text, kind=kind, weight=weight - 0.01))
 
 
@@ -220,125 +221,6 @@ def _years(reading: Reading) -> Iterator[Reading]:
     if found := _YEAR.fullmatch(reading.title):
         title, year = (found[1], found[2]) if found[1] else (found[4], found[3])
         yield replace(reading, title=title, year=int(year))
-
-
-# -- words that sound alike --------------------------------------------------------------------------
-
-WEAK: Final = frozenset({"the", "a", "an", "and", "n"})
-"""Words that may be left out."""
-_UNITS: Final = {
-    word: number
-    for number, word in enumerate(
-        [
-            "zero",
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "thirteen",
-            "fourteen",
-            "fifteen",
-            "sixteen",
-            "seventeen",
-            "eighteen",
-            "nineteen",
-        ]
-    )
-}
-_TENS: Final = {
-    word: 10 * number
-    for number, word in enumerate(
-        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2
-    )
-}
-_NUMBERS: Final = frozenset((*_UNITS, *_TENS))
-_ALIKE: Final = {
-    "u": "you", "r": "are", "ur": "your", "to": "2", "too": "2", "two": "2", "for": "4", "four": "4",
-    "thru": "through", "ya": "you", "cuz": "cause", "til": "till",
-    "ii": "2", "iii": "3", "iv": "4", "vi": "6", "vii": "7", "viii": "8", "ix": "9",
-}  # fmt: skip
-SAME: Final = {
-    "u": ("you",), "you": ("u",), "r": ("are",), "are": ("r",), "to": ("2", "two", "too"), "too": ("2", "to"),
-    "two": ("2", "to", "ii"), "2": ("two", "to", "too", "ii"), "three": ("iii",), "3": ("iii",),
-    "for": ("4", "four"), "four": ("4", "iv"), "4": ("four", "for", "iv"), "iv": ("4", "four"),
-    "ii": ("2", "two"), "iii": ("3", "three"),
-    "ur": ("your",), "thru": ("through",), "through": ("thru",), "til": ("till",), "till": ("til",),
-}  # fmt: skip
-"""Words that are spoken alike."""
-
-
-def numerals(words: list[str]) -> list[tuple[int, int, str]]:
-    """The runs of words that are a number: first, end, and its figures; `nineteen eighty four` is 1984."""
-    found: list[tuple[int, int, str]] = []
-    if _NUMBERS.isdisjoint(words):
-        return found
-    place = 0
-    while place < len(words):
-        start, figures = place, ""
-        while place < len(words):
-            word, after = words[place], words[place + 1] if place + 1 < len(words) else ""
-            if word in _TENS:
-                compound = 1 <= _UNITS.get(after, 0) <= 9  # noqa: PLR2004  # twenty one
-                figures += str(_TENS[word] + (_UNITS[after] if compound else 0))
-                place += 2 if compound else 1
-            elif word in _UNITS:
-                figures += str(_UNITS[word])
-                place += 1
-            elif word == "hundred" and figures:
-                figures += "00"
-                place += 1
-            elif word == "thousand" and figures:
-                figures += "000"
-                place += 1
-            else:
-                break
-        if figures:
-            found.append((start, place, figures))
-        else:
-            place += 1
-    return found
-
-
-def figures_said(figures: str) -> list[tuple[str, ...]]:
-    """How a number is spoken, up to 9999, as a number and as a year."""
-    units, tens = (
-        {number: word for word, number in _UNITS.items()},
-        {number: word for word, number in _TENS.items()},
-    )
-
-    def pair(number: int) -> tuple[str, ...]:
-        if number in units:
-            return (units[number],)
-        rest = (units[number % 10],) if number % 10 else ()
-        return (tens[number - number % 10], *rest)
-
-    if not figures.isdecimal() or not figures.isascii() or len(figures) > 4 or figures.startswith("0"):  # noqa: PLR2004
-        return []
-    number = int(figures)
-    if number < 100:  # noqa: PLR2004
-        return [pair(number)]
-    if number < 1000:  # noqa: PLR2004
-        rest = pair(number % 100) if number % 100 else ()
-        return [(units[number // 100], "hundred", *rest), (units[number // 100], *rest)]
-    return [(*pair(number // 100), *pair(number % 100))] if number % 100 else []
-
-
-@lru_cache(maxsize=4096)
-def loose(text: str) -> str:
-    """A text without the words that may be left out, words that are spoken alike written alike."""
-    words = text.split()
-    for start, end, figures in reversed(numerals(words)):
-        words[start:end] = [figures]
-    kept = [_ALIKE.get(word, word) for word in words if word not in WEAK]
-    return " ".join(kept) if kept else text
 
 
 # -- fit ---------------------------------------------------------------------------------------------
@@ -392,7 +274,7 @@ def near_any(wished: str, forms: str) -> float:
 
 
 def fit(reading: Reading, tolerated: Version, candidate: Candidate) -> float:
-    """How well a candidate fits a meaning, 0…1; `tolerated` versions are spoken of somewhere in the phrase."""
+    """How well a candidate fits a meaning, 0…1; the phrase speaks of `tolerated` versions."""
     if reading.artist or reading.source:
         text = _fit_parts(reading, candidate)
     else:

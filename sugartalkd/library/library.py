@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
@@ -46,7 +45,7 @@ class Library:
         return await self._run(lambda reader: reader.children(kind, key, limit, offset))
 
     async def tracks_of(self, kind: MediaKind, key: int) -> tuple[Entry, ...]:
-        """In playing order; of an artist also what others' albums have of it. A playlist's are not in the index."""
+        """In playing order; of an artist also what others' albums have of it; nothing of a playlist."""
         return await self._run(lambda reader: reader.tracks_of(kind, key))
 
     async def entry(self, kind: MediaKind, key: int) -> Entry | None:
@@ -80,7 +79,7 @@ class Library:
             NotSynced: there is none.
         """
         try:
-            target = os.readlink(self._path) if self._path.is_symlink() else ""
+            target = self._path.readlink().name if self._path.is_symlink() else ""
             if self._open is None or self._open[0] != target:
                 self._leave()
                 self._open = target, Reader(opened(self._path))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sugartalkd.library import schema
 from sugartalkd.library.entry import NotSynced
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SELECT: Final = f"SELECT id, {schema.ENTRY_COLUMNS} FROM entry"  # noqa: S608  # our own column names
 _TRACK_ORDER: Final = "coalesce(disc, 1), number IS NULL, number, title, id"
+_ALBUMS_TRACKS_ORDER: Final = f"year IS NULL, year, album, album_key, {_TRACK_ORDER}"
 _ALBUM_ORDER: Final = "year IS NULL, year, title, id"
 _TRACKS: Final = schema.id_range(MediaKind.TRACK)
 _ALBUMS: Final = schema.id_range(MediaKind.ALBUM)
@@ -37,7 +38,7 @@ def opened(path: Path, *, writing: bool = False) -> sqlite3.Connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             connection.execute("SELECT value FROM meta WHERE name = 'sequence'").fetchone()
             if version != schema.VERSION:
-                raise sqlite3.DatabaseError(f"tables of version {version}")
+                raise sqlite3.DatabaseError(f"tables of version {version}")  # noqa: TRY301  # dropped below
             connection.execute("PRAGMA synchronous=NORMAL")
             connection.execute("PRAGMA cache_size=-4096")
             if not writing:
@@ -67,7 +68,7 @@ class Reader:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
 
-    def rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+    def rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         return self.connection.execute(sql, values).fetchall()
 
     def entries(self, rest: str, values: Sequence[object] = ()) -> tuple[Entry, ...]:
@@ -113,7 +114,7 @@ class Reader:
 
     def _tracks_of_artist(self, key: int) -> tuple[Entry, ...]:
         own = self.entries(
-            f"WHERE artist_key = ? AND id >= ? AND id < ? ORDER BY year IS NULL, year, album, album_key, {_TRACK_ORDER}",
+            f"WHERE artist_key = ? AND id >= ? AND id < ? ORDER BY {_ALBUMS_TRACKS_ORDER}",
             (key, *_TRACKS),
         )
         names = self.rows("SELECT nt FROM entry WHERE key = ?", (key,))
@@ -130,9 +131,7 @@ class Reader:
         )
         elsewhere = [row for row, performers in guests if name in str(performers).split("|")]
         marks = ",".join("?" * len(elsewhere))
-        return own + self.entries(
-            f"WHERE id IN ({marks}) ORDER BY year IS NULL, year, album, album_key, {_TRACK_ORDER}", elsewhere
-        )
+        return own + self.entries(f"WHERE id IN ({marks}) ORDER BY {_ALBUMS_TRACKS_ORDER}", elsewhere)
 
     def artists(self, limit: int, offset: int) -> tuple[tuple[Entry, ...], int]:
         """By name."""

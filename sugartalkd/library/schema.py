@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import zlib
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sugartalkd import names
 from sugartalkd.library.entry import Entry
@@ -106,7 +106,7 @@ def _album(text: str) -> tuple[str, int]:
     return " ".join((*found.forms, found.extra)), int(version)
 
 
-def row_of(entry: Entry, sequence: int) -> tuple[tuple[object, ...], tuple[int, ...]]:
+def row_of(entry: Entry, sequence: int) -> tuple[tuple[Any, ...], tuple[int, ...]]:
     """The row of an entry, and the numbers by which its exact name is found."""
     row = row_id(entry, sequence)
     title = names.name(entry.title)
@@ -148,13 +148,13 @@ def exact_of(forms: Sequence[str]) -> tuple[int, ...]:
     return tuple({number(names.tight(form)) for form in forms})
 
 
-def entry_of(row: tuple[object, ...]) -> Entry:
+def entry_of(row: tuple[Any, ...]) -> Entry:
     """An entry from its `id` and `ENTRY_COLUMNS`."""
-    values: list[object] = list(row)
-    values[0] = kind_of(row[0])  # type: ignore[arg-type]
+    values = list(row)
+    values[0] = kind_of(row[0])
     genres = row[16]
     values[16] = tuple(genres.split("\x1f")) if isinstance(genres, str) else ()
-    return Entry(*values)  # type: ignore[arg-type]
+    return Entry(*values)
 
 
 def tokens_of(texts: Iterable[object]) -> set[str]:

@@ -1,4 +1,4 @@
-"""The words of the library by how they begin, end and sound, so that a misspelt one is found by comparing few."""
+"""The library's words by how they begin, end and sound: a misspelt one is compared with few."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST: Final = 8
 _SHORT: Final = 5
 """Words of fewer letters may differ in one letter, others in two."""
 _LONG: Final = 7
-"""Words of so many letters are compared with those that have three letters at an end in common, others two."""
+"""Words of so many letters are compared with those that share three letters at an end, others two."""
 _SAME_SOUND: Final = 0.8
 _SAME_START: Final = 0.3
 """So many letters less a word differs that sounds or begins the same."""
@@ -90,7 +90,8 @@ def add(connection: sqlite3.Connection, words: Iterable[str]) -> None:
         fresh = connection.execute("INSERT OR IGNORE INTO token VALUES(?,1)", (word,)).rowcount
         if fresh > 0 and indexed(word):
             connection.executemany(
-                "INSERT INTO bucket VALUES(?,?) ON CONFLICT(name) DO UPDATE SET tokens = tokens || ' ' || excluded.tokens",
+                "INSERT INTO bucket VALUES(?,?) "
+                "ON CONFLICT(name) DO UPDATE SET tokens = tokens || ' ' || excluded.tokens",
                 [(name, word) for name in _names(word)],
             )
 

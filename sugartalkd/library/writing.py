@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from sugartalkd.library import schema, vocabulary
 from sugartalkd.library.reading import opened
@@ -31,13 +31,12 @@ class Builder:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = sqlite3.connect(self._target, isolation_level=None)
         self._connection.executescript(
-            "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536; PRAGMA page_size=4096;"
-            + schema.TABLES
+            "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536;" + schema.TABLES
         )
         self._connection.execute("BEGIN")
         self._connection.execute(schema.STAGE)
         self._sequence = 0
-        self._rows: list[tuple[object, ...]] = []
+        self._rows: list[tuple[Any, ...]] = []
         self._finished = False
 
     def __enter__(self) -> Self:
@@ -50,7 +49,7 @@ class Builder:
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Take entries, in any order; of two with one key the more popular counts."""
-        exact: list[tuple[int, object]] = []
+        exact: list[tuple[int, int]] = []
         for entry in entries:
             self._sequence += 1
             row, numbers = schema.row_of(entry, self._sequence)
@@ -120,8 +119,8 @@ class Builder:
                 _remove(old)
 
 
-def _first(row: tuple[object, ...]) -> int:
-    return row[0]  # type: ignore[return-value]
+def _first(row: tuple[Any, ...]) -> int:
+    return row[0]
 
 
 def _documents(word: tuple[str, int]) -> int:

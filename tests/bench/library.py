@@ -65,7 +65,8 @@ def generated(tracks: int, seed: int = 1) -> Iterator[Entry]:
                     MediaKind.TRACK, key, f"plex://track/{key:024x}", title, artist, album_artist=artist,
                     album=album, artist_key=artist_key, album_key=album_key, year=year, duration_ms=200_000,
                     disc=1, index=index, plays=int(chance.paretovariate(1)) - 1,
-                    popularity=int(chance.paretovariate(0.5)) % 10**6, thumb=f"/library/metadata/{album_key}/thumb/1700000000",
+                    popularity=int(chance.paretovariate(0.5)) % 10**6,
+                    thumb=f"/library/metadata/{album_key}/thumb/1700000000",
                     added_at=1_700_000_000, updated_at=1_700_000_000, genres=(),
                 )  # fmt: skip
 

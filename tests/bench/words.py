@@ -23,16 +23,16 @@ america london paris tokyo berlin california mexico africa island ocean sea beac
 flower rose bird horse dog cat wolf lion tiger snake butterfly spider bear money diamond silver golden broken beautiful
 ugly crazy lonely happy sad young old strong weak true real perfect stranger friend lover hero winner loser rebel
 electric cosmic magic mystery shadow mirror picture story letter phone number seven hundred thousand million two three
-""".split()
-STARTS: Final = "b br c ch cl cr d dr f fl fr g gl gr h j k l m n p pl pr qu r s sh sl sm sn sp st str t th tr v w wh z".split()
-MIDDLES: Final = "a e i o u ai au ea ee ie oa oo ou y".split()
-ENDS: Final = " b ck d f g ght k l ll m n nd ng nt p r rd rn s ss st t th tt x".split(" ")
+""".split()  # noqa: SIM905  # readable
+STARTS: Final = ["b", "br", "c", "ch", "cl", "cr", "d", "dr", "f", "fl", "fr", "g", "gl", "gr", "h", "j", "k", "l", "m", "n", "p", "pl", "pr", "qu", "r", "s", "sh", "sl", "sm", "sn", "sp", "st", "str", "t", "th", "tr", "v", "w", "wh", "z"]
+MIDDLES: Final = "a e i o u ai au ea ee ie oa oo ou y".split()  # noqa: SIM905
+ENDS: Final = " b ck d f g ght k l ll m n nd ng nt p r rd rn s ss st t th tt x".split(" ")  # noqa: SIM905
 FIRST: Final = """
 john paul george james robert michael william david richard joseph thomas charles daniel matthew anthony mark donald
 steven andrew kenneth joshua kevin brian mary patricia jennifer linda elizabeth barbara susan jessica sarah karen lisa
 nancy betty sandra margaret ashley kimberly emily donna michelle carol amanda melissa deborah stephanie rebecca laura
 björn jürgen françois josé maría søren łukasz zoë renée andré jörg günther
-""".split()
+""".split()  # noqa: SIM905
 
 
 class Words:
