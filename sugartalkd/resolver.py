@@ -87,7 +87,7 @@ _KIND_FIRST: Final = re.compile(
 _KIND_LAST: Final = re.compile(rf"(.+?) ({_KIND})((?: by| from) .+)?")
 _ANY_BY: Final = re.compile(
     r"(?:(?:the|an?|some|any|all|more|a few) )*(?:(songs|tracks|music|tunes|albums|stuff|something|anything"
-    rf"|everything|hits|best|greatest hits|discography|records|works?)|({_KIND}))(?: of)? (?:by|from|of|with) (.+)"
+    rf"|everything|latest|newest|hits|best|greatest hits|discography|records|works?)|({_KIND}))(?: of)? (by|from|of|with|on|off) (.+)"
 )
 _OF_ARTIST: Final = re.compile(r"(.+) (?:songs|music|tracks|tunes|albums|discography|hits|stuff)")
 _BY: Final = re.compile(
@@ -158,12 +158,14 @@ def _cuts(text: str) -> Iterator[str]:
 def _parsed(text: str, weight: float) -> Iterator[Reading]:
     """By words that say what is meant."""
     if found := _ANY_BY.fullmatch(text):
-        _, one, artist = found.groups()
+        _, one, between, artist = found.groups()
         by = re.sub(r"^(?:the )?(?:artist|band|group|singer) ", "", artist)
         if one is None:
             if "best" in text or "hits" in text:
                 yield Reading("greatest hits", artist=by, kind=MediaKind.ALBUM, weight=weight - 0.004)
             yield Reading(by, kind=MediaKind.ARTIST, weight=weight - 0.014)
+            if between in {"from", "of", "on", "off"}:
+                yield Reading(by, kind=MediaKind.ALBUM, weight=weight - 0.016)
         elif _KINDS[one] in {MediaKind.TRACK, MediaKind.ALBUM}:
             yield Reading("", artist=by, kind=_KINDS[one], weight=weight - 0.004)
     if (found := _KIND_LAST.fullmatch(text)) and not _KIND_FIRST.fullmatch(text):
@@ -334,16 +336,17 @@ def _fit_whole(wished: str, candidate: Candidate) -> float:
 def _together(wished: str, said: frozenset[str], title: str, rest: str) -> float:
     if not title or not rest:
         return 0.0
+    words = set(title.split())
+    all_there = bool(words & said) and said <= words | set(rest.split())
     if len(wished) < 0.5 * (len(title) + len(rest)):
-        return 0.0
+        return 0.7 + 0.17 * len(said & words) / len(words) if all_there and not said <= words else 0.0
     both = f"{title} {rest}"
     alike = max(
         fuzz.ratio(wished, both), fuzz.ratio(wished, f"{rest} {title}"), fuzz.token_sort_ratio(wished, both)
     )
     if alike == 100:  # noqa: PLR2004
         return 1.0
-    words = set(title.split())
-    if words & said and said <= words | set(rest.split()):
+    if all_there:
         return max(alike / 100, 0.78 + 0.17 * len(said & words) / len(words))
     return alike / 100
 

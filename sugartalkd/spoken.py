@@ -45,15 +45,29 @@ _ALIKE: Final = {
     "u": "you", "r": "are", "ur": "your", "to": "2", "too": "2", "two": "2", "for": "4", "four": "4",
     "thru": "through", "ya": "you", "cuz": "cause", "til": "till",
     "ii": "2", "iii": "3", "iv": "4", "vi": "6", "vii": "7", "viii": "8", "ix": "9",
+    "third": "3", "fourth": "4", "fifth": "5", "sixth": "6", "seventh": "7", "eighth": "8", "ninth": "9",
+    "wanna": "want 2", "gonna": "going 2", "gotta": "got 2",
+    "number": "no", "part": "pt", "volume": "vol", "doctor": "dr", "mister": "mr", "sergeant": "sgt",
+    "saint": "st", "opus": "op",
 }  # fmt: skip
 SAME: Final = {
     "u": ("you",), "you": ("u",), "r": ("are",), "are": ("r",), "to": ("2", "two", "too"), "too": ("2", "to"),
     "two": ("2", "to", "ii"), "2": ("two", "to", "too", "ii"), "three": ("iii",), "3": ("iii",),
     "for": ("4", "four"), "four": ("4", "iv"), "4": ("four", "for", "iv"), "iv": ("4", "four"),
     "ii": ("2", "two"), "iii": ("3", "three"),
+    "third": ("3",), "fourth": ("4",), "fifth": ("5",), "sixth": ("6",), "seventh": ("7",), "eighth": ("8",),
+    "ninth": ("9",), "number": ("no",), "part": ("pt",), "pt": ("part",), "volume": ("vol",), "vol": ("volume",),
+    "doctor": ("dr",), "dr": ("doctor",), "mister": ("mr",), "mr": ("mister",), "sergeant": ("sgt",),
+    "saint": ("st",), "opus": ("op",),
     "ur": ("your",), "thru": ("through",), "through": ("thru",), "til": ("till",), "till": ("til",),
 }  # fmt: skip
 """Words that are spoken alike."""
+DRAWN_TOGETHER: Final[dict[tuple[str, ...], str]] = {
+    ("want", "to"): "wanna",
+    ("going", "to"): "gonna",
+    ("got", "to"): "gotta",
+}
+DRAWN_APART: Final = {whole: parts for parts, whole in DRAWN_TOGETHER.items()}
 
 
 def numerals(words: list[str]) -> list[tuple[int, int, str]]:

@@ -67,7 +67,15 @@ def groups_of(words: list[str]) -> list[Group]:
             )
             place = end
             continue
-        groups.append([(word,), *((one,) for one in spoken.SAME.get(word, ())), *spoken.figures_said(word)])
+        both = tuple(words[place : place + 2])
+        if both in spoken.DRAWN_TOGETHER:
+            groups.append([both, (spoken.DRAWN_TOGETHER[both],)])
+            place += 2
+            continue
+        same = [(one,) for one in spoken.SAME.get(word, ())]
+        if word in spoken.DRAWN_APART:
+            same.append(spoken.DRAWN_APART[word])
+        groups.append([(word,), *same, *spoken.figures_said(word)])
         place += 1
     return groups
 

@@ -45,6 +45,10 @@ _CORRECTED: Final = 0.03
 _CORRECTED_WORD: Final = 0.02
 _CHANGED_WORD: Final = 0.1
 """What it costs to take a word for another though the library has it."""
+_UNLIKE: Final = 0.1
+"""What it costs besides if they have not one letter in common."""
+_HEARD_ALIKE: Final = 0.6
+"""So much of it if they sound alike."""
 _LEAST: Final = 0.6
 _ALTERNATIVES: Final = 10
 _RANKED: Final = 48
@@ -325,6 +329,14 @@ def _meanings(wished: Wished) -> Iterable[Reading]:
         )
 
 
+def _cost(word: str, other: str, *, known: bool) -> float:
+    """What it costs to take a word for another."""
+    cost = _CHANGED_WORD if known else _CORRECTED_WORD
+    if vocabulary.sound(word) == vocabulary.sound(other):
+        return cost * _HEARD_ALIKE
+    return cost + _UNLIKE * (1 - fuzz.ratio(word, other) / 100)
+
+
 def _corrected_fit(search: _Search, meaning: Reading, candidate: Candidate) -> float:
     """How well it fits when what is in it was meant by the words that are not."""
     there = schema.tokens_of((candidate.title, candidate.artists, candidate.album))
@@ -339,7 +351,7 @@ def _corrected_fit(search: _Search, meaning: Reading, candidate: Candidate) -> f
                     if other in there:
                         words[place] = other
                         changed += 1
-                        cost += _CHANGED_WORD if search.known.get(word) else _CORRECTED_WORD
+                        cost += _cost(word, other, known=search.known.get(word, False))
                         break
         return " ".join(words)
 
