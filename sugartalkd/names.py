@@ -59,7 +59,7 @@ _VERSIONS: Final = (
         Version.OTHER,
         (
             r"remaster(?:ed)?|mono|stereo|deluxe|(?:\w+ )?edition|expanded|anniversary|bonus(?: tracks?)?"
-            r"|explicit|clean|(?:\w+ )?version|radio edit|single edit|edit|extended|original mix|reissue|\d{4} mix"
+            r"|explicit|clean|(?:\w+ )?version|radio edit|single edit|edit|extended|reissue"
         ),
     ),
 )
@@ -215,6 +215,12 @@ def name(text: str) -> Name:  # noqa: C901  # one step after the other
 
 def _others(main: str, forms: list[str]) -> list[str]:
     return [one for one in dict.fromkeys(forms) if one and one != main]
+
+
+def initials(plain_name: str) -> str:
+    """What fans call an artist of three words or more; `''` for others."""
+    words = [word for word in plain_name.split() if word not in {"the", "and", "of"}]
+    return "".join(word[0] for word in words) if len(words) > 2 else ""  # noqa: PLR2004
 
 
 def performers(text: str) -> Name:

@@ -45,6 +45,8 @@ class Candidate(NamedTuple):
     title: str
     artists: str
     album: str
+    extra: str
+    """Its guests, what version it is."""
     version: int
     year: int | None
     liking: float
@@ -55,15 +57,16 @@ class Candidate(NamedTuple):
 
 _ROOM: Final = (
     r"(?:(?:living|dining|bed|bath|laundry|guest|kids|play|family|sitting|music|tv|game|sun|work|store|rest|class)"
-    r" ?room|kitchen|office|study|garden|garage|terrace|patio|balcony|hall|hallway|basement|attic|cellar|lounge"
-    r"|den|nursery|workshop|studio|conservatory|library|pool|sauna|gym|porch|shed|barn|loft|upstairs|downstairs"
+    r" ?room|kitchen|office|study|garden|garage|terrace|patio|balcony|hall|hallway|basement|attic|cellar"
+    r"|lounge|den|nursery|workshop|studio|conservatory|library|pool|sauna|gym|porch|shed|barn|loft|upstairs|downstairs"
     r"|everywhere|all rooms|whole house|house)"
 )
 _ASK: Final = re.compile(
     r"(?:(?:please|hey|ok|okay|can you|could you|would you|will you|i want to|i would like to|id like to"
     r"|i d like to|i wanna|lets|let us|let me|we want to|i want|now|just) )*"
     r"(?:(?:play|put on|listen to|hear|start|queue up|queue|shuffle|turn on|find|search for|look for"
-    r"|start playing) )(?:(?:me|us) )?|(?:(?:please|i want|i would like|i d like|id like|lets hear|let s hear) )+"
+    r"|start playing) )(?:(?:me|us) )?"
+    r"|(?:(?:please|i want|i would like|i d like|id like|lets hear|let s hear) )+"
 )
 _SOME: Final = re.compile(
     r"(?:some|some of|a bit of|a little|a little bit of|any|my|our|more|all of|something called) "
@@ -74,7 +77,7 @@ _END: Final = re.compile(
 )
 _KINDS: Final = {
     **dict.fromkeys(("song", "track", "tune", "single"), MediaKind.TRACK),
-    **dict.fromkeys(("album", "record", "lp", "ep", "cd"), MediaKind.ALBUM),
+    **dict.fromkeys(("album", "record", "lp", "ep", "cd", "soundtrack"), MediaKind.ALBUM),
     **dict.fromkeys(
         ("artist", "band", "group", "singer", "musician", "rapper", "composer"), MediaKind.ARTIST
     ),
@@ -87,7 +90,8 @@ _KIND_FIRST: Final = re.compile(
 _KIND_LAST: Final = re.compile(rf"(.+?) ({_KIND})((?: by| from) .+)?")
 _ANY_BY: Final = re.compile(
     r"(?:(?:the|an?|some|any|all|more|a few) )*(?:(songs|tracks|music|tunes|albums|stuff|something|anything"
-    rf"|everything|latest|newest|hits|best|greatest hits|discography|records|works?)|({_KIND}))(?: of)? (by|from|of|with|on|off) (.+)"
+    rf"|everything|latest|newest|hits|best|greatest hits|discography|records|works?)|({_KIND}))(?: of)?"
+    r" (?:by|from|of|with) (.+)"
 )
 _OF_ARTIST: Final = re.compile(r"(.+) (?:songs|music|tracks|tunes|albums|discography|hits|stuff)")
 _BY: Final = re.compile(
@@ -158,14 +162,13 @@ def _cuts(text: str) -> Iterator[str]:
 def _parsed(text: str, weight: float) -> Iterator[Reading]:
     """By words that say what is meant."""
     if found := _ANY_BY.fullmatch(text):
-        _, one, between, artist = found.groups()
+        _, one, artist = found.groups()
         by = re.sub(r"^(?:the )?(?:artist|band|group|singer) ", "", artist)
         if one is None:
             if "best" in text or "hits" in text:
                 yield Reading("greatest hits", artist=by, kind=MediaKind.ALBUM, weight=weight - 0.004)
             yield Reading(by, kind=MediaKind.ARTIST, weight=weight - 0.014)
-            if between in {"from", "of", "on", "off"}:
-                yield Reading(by, kind=MediaKind.ALBUM, weight=weight - 0.016)
+            yield Reading(by, kind=MediaKind.ALBUM, weight=weight - 0.024)
         elif _KINDS[one] in {MediaKind.TRACK, MediaKind.ALBUM}:
             yield Reading("", artist=by, kind=_KINDS[one], weight=weight - 0.004)
     if (found := _KIND_LAST.fullmatch(text)) and not _KIND_FIRST.fullmatch(text):
@@ -217,6 +220,16 @@ def _versions(reading: Reading) -> Iterator[Reading]:
             version_words=" ".join(words),
             weight=reading.weight - 0.003,
         )
+        if not (reading.artist or reading.source or reading.kind):  # an artist's, like "queen live"
+            yield replace(
+                reading,
+                title="",
+                artist=title,
+                kind=MediaKind.ALBUM,
+                version=version,
+                version_words=" ".join(words),
+                weight=reading.weight - 0.02,
+            )
 
 
 def _years(reading: Reading) -> Iterator[Reading]:
@@ -314,6 +327,7 @@ def _fit_whole(wished: str, candidate: Candidate) -> float:
         return best
     one = loose(wished)
     said = frozenset(one.split())
+    album, guests = loose(candidate.album.replace("|", " ")), loose(candidate.extra)
     for form in candidate.title.split("|"):
         title = loose(form)
         best = max(best, 0.97 * _partly(one, said, title))
@@ -326,29 +340,28 @@ def _fit_whole(wished: str, candidate: Candidate) -> float:
             if one == artist:
                 best = max(best, _BY_ARTIST)
             best = max(best, 0.99 * _together(one, said, title, artist))
-            if candidate.album:
-                best = max(best, 0.96 * _together(one, said, title, f"{artist} {loose(candidate.album)}"))
-        if candidate.album:
-            best = max(best, 0.97 * _together(one, said, title, loose(candidate.album)))
+            for more, share in ((album, 0.96), (guests, 0.97)):
+                if more:
+                    best = max(best, share * _together(one, said, title, f"{artist} {more}"))
+        for more in (album, guests):
+            best = max(best, 0.97 * _together(one, said, title, more))
     return best
 
 
 def _together(wished: str, said: frozenset[str], title: str, rest: str) -> float:
     if not title or not rest:
         return 0.0
-    words = set(title.split())
-    all_there = bool(words & said) and said <= words | set(rest.split())
-    if len(wished) < 0.5 * (len(title) + len(rest)):
-        return 0.7 + 0.17 * len(said & words) / len(words) if all_there and not said <= words else 0.0
     both = f"{title} {rest}"
+    words = set(title.split())
+    covered = 0.0
+    if words & said and said <= words | set(rest.split()):
+        covered = 0.78 + 0.17 * len(said & words) / len(words)
+    elif len(wished) < 0.5 * len(both):
+        return 0.0
     alike = max(
         fuzz.ratio(wished, both), fuzz.ratio(wished, f"{rest} {title}"), fuzz.token_sort_ratio(wished, both)
     )
-    if alike == 100:  # noqa: PLR2004
-        return 1.0
-    if all_there:
-        return max(alike / 100, 0.78 + 0.17 * len(said & words) / len(words))
-    return alike / 100
+    return max(alike / 100, covered)
 
 
 def _partly(wished: str, said: frozenset[str], title: str) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-WEAK: Final = frozenset({"the", "a", "an", "and", "n"})
+WEAK: Final = frozenset({"the", "a", "an", "and", "n", "feat", "ft", "featuring"})
 """Words that may be left out."""
 _UNITS: Final = {
     word: number
@@ -40,26 +40,28 @@ _TENS: Final = {
         ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2
     )
 }
+_SAID: Final = {number: word for word, number in (_UNITS | _TENS).items()}
 _NUMBERS: Final = frozenset((*_UNITS, *_TENS))
 _ALIKE: Final = {
     "u": "you", "r": "are", "ur": "your", "to": "2", "too": "2", "two": "2", "for": "4", "four": "4",
     "thru": "through", "ya": "you", "cuz": "cause", "til": "till",
     "ii": "2", "iii": "3", "iv": "4", "vi": "6", "vii": "7", "viii": "8", "ix": "9",
+    "sergeant": "sgt", "doctor": "dr", "mister": "mr", "part": "pt", "pts": "pt", "parts": "pt", "volume": "vol",
+    "versus": "vs", "okay": "ok", "saint": "st", "number": "no", "opus": "op",
     "third": "3", "fourth": "4", "fifth": "5", "sixth": "6", "seventh": "7", "eighth": "8", "ninth": "9",
     "wanna": "want 2", "gonna": "going 2", "gotta": "got 2",
-    "number": "no", "part": "pt", "volume": "vol", "doctor": "dr", "mister": "mr", "sergeant": "sgt",
-    "saint": "st", "opus": "op",
 }  # fmt: skip
 SAME: Final = {
     "u": ("you",), "you": ("u",), "r": ("are",), "are": ("r",), "to": ("2", "two", "too"), "too": ("2", "to"),
     "two": ("2", "to", "ii"), "2": ("two", "to", "too", "ii"), "three": ("iii",), "3": ("iii",),
     "for": ("4", "four"), "four": ("4", "iv"), "4": ("four", "for", "iv"), "iv": ("4", "four"),
     "ii": ("2", "two"), "iii": ("3", "three"),
-    "third": ("3",), "fourth": ("4",), "fifth": ("5",), "sixth": ("6",), "seventh": ("7",), "eighth": ("8",),
-    "ninth": ("9",), "number": ("no",), "part": ("pt",), "pt": ("part",), "volume": ("vol",), "vol": ("volume",),
-    "doctor": ("dr",), "dr": ("doctor",), "mister": ("mr",), "mr": ("mister",), "sergeant": ("sgt",),
-    "saint": ("st",), "opus": ("op",),
     "ur": ("your",), "thru": ("through",), "through": ("thru",), "til": ("till",), "till": ("til",),
+    "sergeant": ("sgt",), "sgt": ("sergeant",), "doctor": ("dr",), "dr": ("doctor",), "mister": ("mr",),
+    "mr": ("mister",), "part": ("pt",), "pt": ("part",), "volume": ("vol",), "vol": ("volume",),
+    "versus": ("vs",), "vs": ("versus",), "okay": ("ok",), "ok": ("okay",), "saint": ("st",), "st": ("saint",),
+    "third": ("3",), "fourth": ("4",), "fifth": ("5",), "sixth": ("6",), "seventh": ("7",), "eighth": ("8",),
+    "ninth": ("9",), "number": ("no",), "opus": ("op",),
 }  # fmt: skip
 """Words that are spoken alike."""
 DRAWN_TOGETHER: Final[dict[tuple[str, ...], str]] = {
@@ -104,26 +106,21 @@ def numerals(words: list[str]) -> list[tuple[int, int, str]]:
 
 def figures_said(figures: str) -> list[tuple[str, ...]]:
     """How a number is spoken, up to 9999, as a number and as a year."""
-    units, tens = (
-        {number: word for word, number in _UNITS.items()},
-        {number: word for word, number in _TENS.items()},
-    )
-
-    def pair(number: int) -> tuple[str, ...]:
-        if number in units:
-            return (units[number],)
-        rest = (units[number % 10],) if number % 10 else ()
-        return (tens[number - number % 10], *rest)
-
     if not figures.isdecimal() or not figures.isascii() or len(figures) > 4 or figures.startswith("0"):  # noqa: PLR2004
         return []
     number = int(figures)
     if number < 100:  # noqa: PLR2004
-        return [pair(number)]
+        return [_pair(number)]
     if number < 1000:  # noqa: PLR2004
-        rest = pair(number % 100) if number % 100 else ()
-        return [(units[number // 100], "hundred", *rest), (units[number // 100], *rest)]
-    return [(*pair(number // 100), *pair(number % 100))] if number % 100 else []
+        rest = _pair(number % 100) if number % 100 else ()
+        return [(_SAID[number // 100], "hundred", *rest), (_SAID[number // 100], *rest)]
+    return [(*_pair(number // 100), *_pair(number % 100))] if number % 100 else []
+
+
+def _pair(number: int) -> tuple[str, ...]:
+    if number in _SAID:
+        return (_SAID[number],)
+    return _SAID[number - number % 10], _SAID[number % 10]
 
 
 @lru_cache(maxsize=4096)

@@ -37,8 +37,9 @@ def entries() -> list[Entry]:
             made.append(
                 Entry(
                     MediaKind.TRACK, next(numbers), f"plex://track/{owner}/{title}", title,
-                    performer or owner, album_artist=owner, album=album, artist_key=artists[owner], album_key=album_key,
-                    year=int(year), disc=1, index=index, plays=plays, rating=8.0 if plays > 5 else None,
+                    performer or owner, album_artist=owner, album=album, artist_key=artists[owner],
+                    album_key=album_key, year=int(year), disc=1, index=index, plays=plays,
+                    rating=8.0 if plays > 5 else None,
                     popularity=zlib.crc32(title.encode()) % 1000, duration_ms=200_000, genres=(genre(owner),),
                 )
             )  # fmt: skip

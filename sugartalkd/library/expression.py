@@ -45,7 +45,7 @@ def parts_of(meaning: Reading) -> list[tuple[str, list[str]]]:
 
 
 def strong(text: str) -> list[str]:
-    words = text.split()
+    words = [word for word in text.split() if word.isalnum()]
     return [word for word in dict.fromkeys(words) if word not in spoken.WEAK] or words
 
 

@@ -23,7 +23,6 @@ from sugartalkd.library.expression import (
     storable,
 )
 from sugartalkd.model import MediaKind
-from sugartalkd.names import Version
 from sugartalkd.resolver import Candidate, Reading
 
 if TYPE_CHECKING:
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
     from sugartalkd.command import Wished
     from sugartalkd.library.reading import Reader
+    from sugartalkd.names import Version
 
 _ENOUGH: Final = 0.93
 """A fit that needs no further search."""
@@ -50,6 +50,8 @@ _UNLIKE: Final = 0.1
 _HEARD_ALIKE: Final = 0.6
 """So much of it if they sound alike."""
 _LEAST: Final = 0.6
+_WORTH_PLAYING: Final = 0.72
+"""Below this, what comes nearest is hardly what was meant."""
 _ALTERNATIVES: Final = 10
 _RANKED: Final = 48
 """So many of the candidates are compared in detail."""
@@ -58,8 +60,9 @@ _LIKED_MORE: Final = 0.15
 _MOST_ROWS: Final = 120
 _MOST_QUERIES: Final = 60
 _MOST_WORDS: Final = 12
-_EXACT: Final = "SELECT e.id, e.nt, e.na, e.nb, e.version, e.year FROM exact JOIN entry e ON e.id = exact.id WHERE exact.hash = ?"
-_WITH_WORDS: Final = "SELECT e.id, e.nt, e.na, e.nb, e.version, e.year FROM names JOIN entry e ON e.id = names.rowid WHERE names MATCH ?"
+_CANDIDATE: Final = "SELECT e.id, e.nt, e.na, e.nb, e.nx, e.version, e.year FROM "
+_EXACT: Final = _CANDIDATE + "exact JOIN entry e ON e.id = exact.id WHERE exact.hash = ?"
+_WITH_WORDS: Final = _CANDIDATE + "names JOIN entry e ON e.id = names.rowid WHERE names MATCH ?"
 
 
 @dataclass(slots=True)
@@ -94,9 +97,9 @@ class Finder:
         found = self._ranked(wished)
         if found is None:
             return Matches(*listing.listed(self._reader, wished, _ALTERNATIVES, 0))
-        best = found[:_ALTERNATIVES]
+        best = found[:_ALTERNATIVES] if found and found[0][1] >= _WORTH_PLAYING else []
         return Matches(
-            listing.matches(self._reader, [(row, fit) for row, fit, _ in best]), len(found), _ambiguous(best)
+            listing.matches(self._reader, [(row, fit) for row, fit, _ in best]), len(best), _ambiguous(best)
         )
 
     def _ranked(self, wished: Wished) -> list[tuple[int, float, Candidate]] | None:
@@ -278,9 +281,9 @@ class Finder:
                 last for _, last in RANGES if last > part[-1][0]
             )  # the next kind may have better ones
         for row in _nearest(meaning, rows):
-            number, title, artists, album, version, year = row
+            number, title, artists, album, extra, version, year = row
             candidate = Candidate(
-                schema.kind_of(number), title, artists, album, version, year, schema.liking_of(number)
+                schema.kind_of(number), title, artists, album, extra, version, year, schema.liking_of(number)
             )
             fit = resolver.fit(meaning, search.tolerated, candidate)
             if search.corrected and fit < _ENOUGH:
@@ -339,7 +342,7 @@ def _cost(word: str, other: str, *, known: bool) -> float:
 
 def _corrected_fit(search: _Search, meaning: Reading, candidate: Candidate) -> float:
     """How well it fits when what is in it was meant by the words that are not."""
-    there = schema.tokens_of((candidate.title, candidate.artists, candidate.album))
+    there = schema.tokens_of((candidate.title, candidate.artists, candidate.album, candidate.extra))
     changed, cost = 0, _CORRECTED
 
     def text(wished: str) -> str:

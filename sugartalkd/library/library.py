@@ -86,6 +86,8 @@ class Library:
             return call(self._open[1])
         except sqlite3.OperationalError as problem:
             self._leave()
+            if problem.sqlite_errorcode == sqlite3.SQLITE_ERROR:  # a fault of ours, not of the file
+                raise
             raise NotSynced(f"the index of the music library cannot be read: {problem}") from problem
         except sqlite3.DatabaseError as problem:
             self._leave()

@@ -43,9 +43,8 @@ def listed(reader: Reader, wished: Wished, limit: int, offset: int) -> tuple[tup
         source, values = f"entry e WHERE e.id >= ? AND e.id < ?{narrowed}", [*span(wished), *values]
     order = "names.rowid" if match else "e.id"
     total = reader.number(f"SELECT count(*) FROM {source}", values)  # noqa: S608
-    rows = reader.rows(
-        f"SELECT e.id FROM {source} ORDER BY {order} LIMIT ? OFFSET ?", [*values, limit, offset]
-    )
+    page = f"SELECT e.id FROM {source} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608
+    rows = reader.rows(page, [*values, limit, offset])
     return matches(reader, [(row, 1.0) for (row,) in rows]), total
 
 

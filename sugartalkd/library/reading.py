@@ -46,7 +46,9 @@ def opened(path: Path, *, writing: bool = False) -> sqlite3.Connection:
         except BaseException:
             connection.close()
             raise
-    except sqlite3.OperationalError as problem:  # the disk is full, the file is locked, not ours to read
+    except sqlite3.OperationalError as problem:
+        if problem.sqlite_errorcode == sqlite3.SQLITE_ERROR:  # it has not our tables
+            drop(path)
         raise NotSynced(f"the index of the music library cannot be read: {problem}") from problem
     except sqlite3.DatabaseError as problem:
         drop(path)

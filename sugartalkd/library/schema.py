@@ -46,8 +46,14 @@ CREATE VIRTUAL TABLE names USING fts5({NAME_COLUMNS}, content='entry', content_r
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab(names, row);
 """  # our own column names
 ARTISTS_END: Final = 2 << _KIND_BITS
-BY_KEY: Final = "CREATE INDEX by_key ON entry(key)"
+DOUBLES: Final = """
+DELETE FROM entry WHERE id IN (
+  SELECT one.id FROM (SELECT key, min(id) AS kept FROM entry GROUP BY key HAVING count(*) > 1) AS several
+  JOIN entry AS one ON one.key = several.key WHERE one.id > several.kept)
+"""
+"""Pages that moved while they were read repeat entries."""
 INDEXES: Final = (
+    "CREATE INDEX by_key ON entry(key)",
     "CREATE INDEX by_guid ON entry(guid_hash) WHERE guid_hash IS NOT NULL",
     "CREATE INDEX by_album ON entry(album_key) WHERE album_key IS NOT NULL",
     "CREATE INDEX by_artist ON entry(artist_key) WHERE artist_key IS NOT NULL",
@@ -103,7 +109,7 @@ def _performers(text: str) -> tuple[str, int]:
 def _album(text: str) -> tuple[str, int]:
     found = names.name(text)
     version = found.version & ~Version.OTHER | names.album_version(found.forms[0])
-    return " ".join((*found.forms, found.extra)), int(version)
+    return "|".join((*found.forms, found.extra) if found.extra else found.forms), int(version)
 
 
 def row_of(entry: Entry, sequence: int) -> tuple[tuple[Any, ...], tuple[int, ...]]:
@@ -113,6 +119,8 @@ def row_of(entry: Entry, sequence: int) -> tuple[tuple[Any, ...], tuple[int, ...
     version, extra, forms = int(title.version), title.extra, title.forms
     artists = albums = ""
     if entry.kind is MediaKind.ARTIST:
+        if short := names.initials(forms[0]):
+            forms = (*forms, short)
         _, more = _performers(entry.title)
         version |= more
     elif entry.artist:

@@ -111,7 +111,7 @@ def corrections(connection: sqlite3.Connection, word: str) -> list[str]:
     ends = 3 if len(word) >= _LONG else 2
     places: dict[str, tuple[float, int, str]] = {}
     for names, cutoff, bonus in (
-        ([f"={sound(word)}"], reach + 1, _SAME_SOUND),
+        ([f"={sound(word)}"], reach if len(word) < _SHORT - 1 else reach + 1, _SAME_SOUND),
         ([f"<{word[:ends]}{length}" for length in lengths], reach, 0.0),
         ([f">{word[-ends:]}{length}" for length in lengths], reach, 0.0),
     ):

@@ -67,27 +67,15 @@ class Builder:
     def meta(self, name: str, value: str) -> None:
         self._connection.execute("INSERT OR REPLACE INTO meta VALUES(?,?)", (name, value))
 
-    def _keep_one_of_each(self) -> None:
-        """Pages that moved while they were read repeat entries."""
-        run = self._connection.execute
-        repeated = run(
-            "SELECT key, min(id) FROM entry INDEXED BY by_key GROUP BY key HAVING count(*) > 1"
-        ).fetchall()
-        if not repeated:
-            return
-        self._connection.executemany("DELETE FROM entry WHERE key = ? AND id <> ?", repeated)
-        run("DELETE FROM exact WHERE id NOT IN (SELECT id FROM entry)")
-
     def finish(self) -> None:
         """Make it searchable and put it in place of the present one."""
         run = self._connection.execute
         self._flush()
         for statement in schema.UNSTAGE:
             run(statement)
-        run(schema.BY_KEY)
-        self._keep_one_of_each()
         for index in schema.INDEXES:
             run(index)
+        run(schema.DOUBLES)
         run(
             f"INSERT INTO names(names, rank) VALUES('hashsize', {_IN_MEMORY})"
         )  # fewer pieces, quicker to search

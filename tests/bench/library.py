@@ -12,7 +12,6 @@ import multiprocessing
 import os
 import random
 import re
-import sqlite3
 import statistics
 import sys
 import tempfile
@@ -27,6 +26,7 @@ from sugartalkd.model import MediaKind
 from tests.bench import words as vocabulary
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Iterator
 
 PAGE: Final = 500
@@ -123,8 +123,8 @@ def typo(text: str, chance: random.Random) -> str:
 
 RESPELLINGS: Final = (
     ("ph", "f"), ("ck", "k"), ("ee", "ea"), ("ea", "ee"), ("oo", "u"), ("ou", "ow"), ("qu", "kw"), ("c", "k"),
-    ("ai", "ay"), ("ight", "ite"), ("tion", "shun"), ("th", "t"), ("ll", "l"), ("ss", "s"), ("tt", "t"), ("y", "ie"),
-    ("wh", "w"), ("er", "or"), ("z", "s"), ("gh", "g"), ("x", "ks"), ("e ", " "), ("kn", "n"),
+    ("ai", "ay"), ("ight", "ite"), ("tion", "shun"), ("th", "t"), ("ll", "l"), ("ss", "s"), ("tt", "t"),
+    ("y", "ie"), ("wh", "w"), ("er", "or"), ("z", "s"), ("gh", "g"), ("x", "ks"), ("e ", " "), ("kn", "n"),
 )  # fmt: skip
 
 
@@ -235,10 +235,12 @@ def _resident_mb() -> float:
 
 def table(report: dict[str, Any]) -> str:
     lines = [
-        f"{report['tracks']} tracks: build {report['build']}, file {report['file_mb']} MB, memory {report['memory_mb']} MB"
+        f"{report['tracks']} tracks: build {report['build']}, file {report['file_mb']} MB",
+        f"memory {report['memory_mb']} MB",
     ]
     lines += [
-        f"{name:16} p50 {one['p50_ms']:>7} ms  p90 {one['p90_ms']:>7} ms  p99 {one['p99_ms']:>7} ms  right {one['hit']:>5} %"
+        f"{name:16} p50 {one['p50_ms']:>7} ms  p90 {one['p90_ms']:>7} ms  p99 {one['p99_ms']:>7} ms  "
+        f"right {one['hit']:>5} %"
         for name, one in report.items()
         if isinstance(one, dict) and "p50_ms" in one
     ]
