@@ -130,7 +130,7 @@ def plain(text: str) -> str:
         text = _PLUS.sub(" and ", text)
     if text.isascii():
         return " ".join(text.lower().translate(_ASCII).split())
-    text = text.translate(_LETTERS).casefold()
+    text = unicodedata.normalize("NFKD", text.translate(_LETTERS)).casefold()  # some signs are capitals
     text = "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one))
     text = unicodedata.normalize("NFC", text.translate(_LETTERS)).replace("&", " and ")
     text = "".join(one if one.isalnum() else " " for one in text)
@@ -153,7 +153,7 @@ def tight(text: str) -> str:
 
 
 def called(text: str) -> str:
-    """The name of a sign that has no letters, or what it looks like; never with a `|`, which divides forms."""
+    """The name of a sign that has no letters, or what it looks like; a `|` would divide forms."""
     return _CALLED.get(text.strip(), "") or "".join(text.split()).casefold().replace("|", "¦")
 
 

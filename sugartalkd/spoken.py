@@ -46,8 +46,8 @@ _ALIKE: Final = {
     "u": "you", "r": "are", "ur": "your", "to": "2", "too": "2", "two": "2", "for": "4", "four": "4",
     "thru": "through", "ya": "you", "cuz": "cause", "til": "till",
     "ii": "2", "iii": "3", "iv": "4", "vi": "6", "vii": "7", "viii": "8", "ix": "9",
-    "sergeant": "sgt", "doctor": "dr", "mister": "mr", "part": "pt", "pts": "pt", "parts": "pt", "volume": "vol",
-    "versus": "vs", "okay": "ok", "saint": "st", "number": "no", "opus": "op",
+    "sergeant": "sgt", "doctor": "dr", "mister": "mr", "part": "pt", "pts": "pt", "parts": "pt",
+    "volume": "vol", "versus": "vs", "okay": "ok", "saint": "st", "number": "no", "opus": "op",
     "third": "3", "fourth": "4", "fifth": "5", "sixth": "6", "seventh": "7", "eighth": "8", "ninth": "9",
     "wanna": "want 2", "gonna": "going 2", "gotta": "got 2",
 }  # fmt: skip
@@ -59,8 +59,8 @@ SAME: Final = {
     "ur": ("your",), "thru": ("through",), "through": ("thru",), "til": ("till",), "till": ("til",),
     "sergeant": ("sgt",), "sgt": ("sergeant",), "doctor": ("dr",), "dr": ("doctor",), "mister": ("mr",),
     "mr": ("mister",), "part": ("pt",), "pt": ("part",), "volume": ("vol",), "vol": ("volume",),
-    "versus": ("vs",), "vs": ("versus",), "okay": ("ok",), "ok": ("okay",), "saint": ("st",), "st": ("saint",),
-    "third": ("3",), "fourth": ("4",), "fifth": ("5",), "sixth": ("6",), "seventh": ("7",), "eighth": ("8",),
+    "versus": ("vs",), "vs": ("versus",), "okay": ("ok",), "ok": ("okay",), "saint": ("st",),
+    "st": ("saint",), "third": ("3",), "fourth": ("4",), "fifth": ("5",), "sixth": ("6",), "seventh": ("7",), "eighth": ("8",),
     "ninth": ("9",), "number": ("no",), "opus": ("op",),
 }  # fmt: skip
 """Words that are spoken alike."""
