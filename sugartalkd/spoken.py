@@ -59,9 +59,9 @@ SAME: Final = {
     "ur": ("your",), "thru": ("through",), "through": ("thru",), "til": ("till",), "till": ("til",),
     "sergeant": ("sgt",), "sgt": ("sergeant",), "doctor": ("dr",), "dr": ("doctor",), "mister": ("mr",),
     "mr": ("mister",), "part": ("pt",), "pt": ("part",), "volume": ("vol",), "vol": ("volume",),
-    "versus": ("vs",), "vs": ("versus",), "okay": ("ok",), "ok": ("okay",), "saint": ("st",),
-    "st": ("saint",), "third": ("3",), "fourth": ("4",), "fifth": ("5",), "sixth": ("6",), "seventh": ("7",), "eighth": ("8",),
-    "ninth": ("9",), "number": ("no",), "opus": ("op",),
+    "versus": ("vs",), "vs": ("versus",), "okay": ("ok",), "ok": ("okay",),
+    "saint": ("st",), "st": ("saint",), "number": ("no",), "opus": ("op",), "third": ("3",), "fourth": ("4",),
+    "fifth": ("5",), "sixth": ("6",), "seventh": ("7",), "eighth": ("8",), "ninth": ("9",),
 }  # fmt: skip
 """Words that are spoken alike."""
 DRAWN_TOGETHER: Final[dict[tuple[str, ...], str]] = {

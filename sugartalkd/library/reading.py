@@ -40,7 +40,7 @@ def opened(path: Path, *, writing: bool = False) -> sqlite3.Connection:
             if version != schema.VERSION:
                 raise sqlite3.DatabaseError(f"tables of version {version}")  # noqa: TRY301  # dropped below
             connection.execute("PRAGMA synchronous=NORMAL")
-            connection.execute("PRAGMA cache_size=-4096")
+            connection.execute("PRAGMA cache_size=-1024")
             if not writing:
                 connection.execute("PRAGMA query_only=1")
         except BaseException:
