@@ -41,11 +41,13 @@ _GOOD: Final = 0.88
 _POOR: Final = 0.75
 _FEW: Final = 4
 _TELLING: Final = 4
+_COMMON: Final = 5000
+"""Words that so many names have tell nothing, and take long to look through."""
 _CORRECTED: Final = 0.03
 _CORRECTED_WORD: Final = 0.02
 _CHANGED_WORD: Final = 0.1
 """What it costs to take a word for another though the library has it."""
-_UNLIKE: Final = 0.1
+_UNLIKE: Final = 0.03
 """What it costs besides if they have not one letter in common."""
 _HEARD_ALIKE: Final = 0.6
 """So much of it if they sound alike."""
@@ -79,8 +81,8 @@ class _Search:
     queries: int = 0
     corrected: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     """What a word may have been meant to be."""
-    known: dict[str, bool] = field(default_factory=dict[str, bool])
-    """Whether the library has a word."""
+    known: dict[str, int] = field(default_factory=dict[str, int])
+    """How many names in the library have a word."""
 
 
 class Finder:
@@ -175,7 +177,7 @@ class Finder:
         fresh = [word for word in words if word not in search.known]
         if fresh:
             there = vocabulary.known(self._reader.connection, fresh)
-            search.known.update((word, word in there) for word in fresh)
+            search.known.update((word, there.get(word, 0)) for word in fresh)
 
     def _alternatives(
         self, search: _Search, parts: list[tuple[str, list[str]]], *, every: bool
@@ -235,13 +237,19 @@ class Finder:
         return groups
 
     def _few_words(self, search: _Search, meaning: Reading, groups: list[Part]) -> None:
-        """The longest words alone, which tell the most, two and three of them."""
-        longest = sorted(
-            ((columns, group[:_FEW]) for columns, some in groups for group in some),
-            key=lambda one: -max(len(word) for words in one[1] for word in words),
-        )[:_TELLING]
-        for count in (3, 2) if len(longest) > 2 else (1,):  # noqa: PLR2004
-            for chosen in combinations(longest, count):
+        """The rarest words alone, which tell the most, two and three of them."""
+        few = [(columns, group[:_FEW]) for columns, some in groups for group in some]
+        self._learn(search, [word for _, group in few for words in group for word in words])
+        counted = [
+            (sum(min(search.known[word] for word in words) for words in group), place)
+            for place, (_, group) in enumerate(few)
+        ]
+        rarest = [(few[place], count) for count, place in sorted(counted)[:_TELLING]]
+        for size in (3, 2) if len(rarest) > 2 else (1,):  # noqa: PLR2004
+            for picked in combinations(rarest, size):
+                if picked[0][1] > _COMMON:
+                    break
+                chosen = [part for part, _ in picked]
                 self._query(search, meaning, [(columns, [group]) for columns, group in chosen])
                 if search.best >= _GOOD:
                     return
@@ -354,7 +362,7 @@ def _corrected_fit(search: _Search, meaning: Reading, candidate: Candidate) -> f
                     if other in there:
                         words[place] = other
                         changed += 1
-                        cost += _cost(word, other, known=search.known.get(word, False))
+                        cost += _cost(word, other, known=bool(search.known.get(word)))
                         break
         return " ".join(words)
 

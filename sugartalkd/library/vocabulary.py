@@ -96,10 +96,12 @@ def add(connection: sqlite3.Connection, words: Iterable[str]) -> None:
             )
 
 
-def known(connection: sqlite3.Connection, words: list[str]) -> set[str]:
-    """Those of the words that the library has."""
+def known(connection: sqlite3.Connection, words: list[str]) -> dict[str, int]:
+    """Those of the words that the library has, and how many names have them."""
     marks = ",".join("?" * len(words))
-    return {text for (text,) in connection.execute(f"SELECT text FROM token WHERE text IN ({marks})", words)}  # noqa: S608
+    return dict(
+        connection.execute(f"SELECT text, documents FROM token WHERE text IN ({marks})", words).fetchall()  # noqa: S608
+    )
 
 
 def corrections(connection: sqlite3.Connection, word: str) -> list[str]:
