@@ -205,11 +205,14 @@ class Finder:
 
     def _corrected(self, search: _Search, word: str) -> Group:
         """What a word may be: itself, others like it, two words run together."""
+        same = [(one,) for one in spoken.SAME.get(word, ())]
+        if search.known[word] > _COMMON:
+            return [(word,), *same]
         if word not in search.corrected:
             search.corrected[word] = vocabulary.corrections(self._reader.connection, word)
         group: Group = [(word,)] if search.known[word] else []
         group += [(one,) for one in search.corrected[word][: _FEW if search.known[word] else None]]
-        group += [(one,) for one in spoken.SAME.get(word, ())]
+        group += same
         if len(word) > 3 and not search.known[word]:  # noqa: PLR2004
             halves = [(word[:place], word[place:]) for place in range(1, len(word))]
             self._learn(search, [half for both in halves for half in both])

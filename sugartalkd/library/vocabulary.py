@@ -111,13 +111,19 @@ def corrections(connection: sqlite3.Connection, word: str) -> list[str]:
     reach = 1 if len(word) < _SHORT else 2
     lengths = range(max(1, len(word) - reach), len(word) + reach + 1)
     ends = 3 if len(word) >= _LONG else 2
+    names = [f"={sound(word)}"]
+    for length in lengths:
+        names += [f"<{word[:ends]}{length}", f">{word[-ends:]}{length}"]
+    marks = ",".join("?" * len(names))
+    found = dict(
+        connection.execute(f"SELECT name, tokens FROM bucket WHERE name IN ({marks})", names).fetchall()
+    )  # noqa: S608
+    heard = found.pop(names[0], "").split()
     places: dict[str, tuple[float, int, str]] = {}
-    for names, cutoff, bonus in (
-        ([f"={sound(word)}"], reach if len(word) < _SHORT - 1 else reach + 1, _SAME_SOUND),
-        ([f"<{word[:ends]}{length}" for length in lengths], reach, 0.0),
-        ([f">{word[-ends:]}{length}" for length in lengths], reach, 0.0),
+    for choices, cutoff, bonus in (
+        (heard, reach if len(word) < _SHORT - 1 else reach + 1, _SAME_SOUND),
+        (" ".join(found.values()).split(), reach, 0.0),
     ):
-        choices = _read(connection, names)
         for choice, distance, place in process.extract(
             word, choices, scorer=OSA.distance, score_cutoff=cutoff, limit=None
         ):
@@ -125,9 +131,3 @@ def corrections(connection: sqlite3.Connection, word: str) -> list[str]:
                 first = _SAME_START if choice[0] == word[0] else 0
                 places[choice] = (distance - first - bonus, place, choice)
     return [choice for _, _, choice in sorted(places.values())[:MOST]]
-
-
-def _read(connection: sqlite3.Connection, names: list[str]) -> list[str]:
-    marks = ",".join("?" * len(names))
-    rows = connection.execute(f"SELECT tokens FROM bucket WHERE name IN ({marks})", names)  # noqa: S608
-    return [word for (tokens,) in rows for word in tokens.split()]
