@@ -72,7 +72,7 @@ def groups_of(words: list[str]) -> list[Group]:
             groups.append([both, (spoken.DRAWN_TOGETHER[both],)])
             place += 2
             continue
-        same = [(one,) for one in spoken.SAME.get(word, ())]
+        same: Group = [(one,) for one in spoken.SAME.get(word, ())]
         if word in spoken.DRAWN_APART:
             same.append(spoken.DRAWN_APART[word])
         groups.append([(word,), *same, *spoken.figures_said(word)])

@@ -205,7 +205,7 @@ class Finder:
 
     def _corrected(self, search: _Search, word: str) -> Group:
         """What a word may be: itself, others like it, two words run together."""
-        same = [(one,) for one in spoken.SAME.get(word, ())]
+        same: Group = [(one,) for one in spoken.SAME.get(word, ())]
         if search.known[word] > _COMMON:
             return [(word,), *same]
         if word not in search.corrected:

@@ -22,6 +22,8 @@ _SHORT: Final = 5
 _LONG: Final = 7
 """Words of so many letters are compared with those that share three letters at an end, others two."""
 _SAME_SOUND: Final = 0.8
+_FARTHER: Final = 1.0
+"""So many letters more than the nearest another may differ."""
 _SAME_START: Final = 0.3
 """So many letters less a word differs that sounds or begins the same."""
 _SOUNDS: Final = tuple(
@@ -130,4 +132,5 @@ def corrections(connection: sqlite3.Connection, word: str) -> list[str]:
             if choice != word and choice not in places:
                 first = _SAME_START if choice[0] == word[0] else 0
                 places[choice] = (distance - first - bonus, place, choice)
-    return [choice for _, _, choice in sorted(places.values())[:MOST]]
+    nearest = sorted(places.values())[:MOST]
+    return [choice for differing, _, choice in nearest if differing <= nearest[0][0] + _FARTHER]
