@@ -101,7 +101,7 @@ class MusicLibrary:
         )
         pictures = PlexPictures(link, self._folder / ARTWORK)
         system = PlexMusic(link, pictures)
-        audio = PlexAudio(link, system.key_of)
+        audio = PlexAudio(link, link.key_of)
         media = config.media
         server = MediaServer(audio, pictures, bind=media.bind, advertise=media.advertise, port=media.port)
 

@@ -256,6 +256,10 @@ class QueueHome:
         """How often an event was told."""
         return self.seen.reports.count((ZoneId(NAMES[pid]), event_type))
 
+    def reports(self) -> list[str]:
+        """Every event that was told."""
+        return [event_type for _, event_type in self.seen.reports]
+
     def starts(self) -> list[Received]:
         return self.heos.received("browse/play_stream")
 

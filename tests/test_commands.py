@@ -13,6 +13,8 @@ import yaml
 from sugartalkd.command import TOGGLE, SetMany, SetShuffle
 from sugartalkd.errors import Busy
 from sugartalkd.model import Capability
+from sugartalkd.play_queue.player import QueuedPlayer
+from sugartalkd.play_queue.queues import PlayQueues
 from sugartalkd.zone.devices import ZoneDevices
 from sugartalkd.zone.inbox import WAITING_LIMIT, Inbox
 from sugartalkd.zone.room import Kept, Room
@@ -155,12 +157,14 @@ async def test_limits_hold_for_several_commands_as_one(house: House, watcher: Wa
     await watcher.until(lambda: sum('"busy"' in one.text for one in watcher.all("kitchen/result")) >= 8)
 
 
-async def test_a_burst_is_counted_before_any_of_it_begins(address: str) -> None:
+async def test_a_burst_is_counted_before_any_of_it_begins(address: str, tmp_path: Path) -> None:
     async with heos_home(address) as home:
         zone = replace(home.zone(KITCHEN).zone, capabilities=frozenset(Capability))
         home.store.put_zone(zone)
         room = Room(zone.id, Kept({}), home.store, lambda _kept: None)
-        devices = ZoneDevices(zone, home.store, room, home.control(KITCHEN), None, lambda _key: None)
+        queues = PlayQueues(home.store, lambda _key: home.control(KITCHEN), tmp_path / "queues.json")
+        player = QueuedPlayer(home.control(KITCHEN), queues)
+        devices = ZoneDevices(zone, home.store, room, player, None, lambda _key: None)
         inbox = Inbox(devices)
         many = SetMany((("shuffle", SetShuffle(TOGGLE)),))
         task = asyncio.create_task(inbox.run(), name="Task-inbox")

@@ -35,6 +35,7 @@ def test_the_example_is_valid_and_so_is_every_line_of_it(tmp_path: Path) -> None
     assert load(ROOT / "config.yaml", {}).config.mqtt.host == "127.0.0.1"
     (tmp_path / "mqtt.password").write_text("a\n")
     (tmp_path / "heos.password").write_text("b\n")
+    (tmp_path / "plex.token").write_text("c\n")
     (tmp_path / "ca.crt").touch()
     all_of_it = re.sub(r"^(\s*)# (?=\S+:|  )", r"\1", text, flags=re.MULTILINE)
     config = _load(tmp_path, all_of_it).config
@@ -42,6 +43,9 @@ def test_the_example_is_valid_and_so_is_every_line_of_it(tmp_path: Path) -> None
     assert config.mqtt.password is not None
     assert config.mqtt.password.get_secret_value() == "a"
     assert config.mqtt.tls.enabled
+    assert config.plex is not None
+    assert config.plex.token is not None
+    assert config.media.port == 18095
     assert config.receivers["denon"].share_at == ("127.0.0.1", 2323)
 
 

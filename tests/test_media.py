@@ -6,6 +6,7 @@ import asyncio
 import re
 import socket
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
@@ -13,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from sugartalkd.errors import Internal, NoMatch, PlexOffline
-from sugartalkd.media import addresses, transfer
+from sugartalkd.media import addresses, connection, transfer
 from sugartalkd.media.names import Names
 from sugartalkd.media.server import MediaServer
 from sugartalkd.plex import formats
@@ -344,16 +345,19 @@ async def test_without_a_decision_the_file_is_downloaded(address: str, tmp_path:
         assert "302" in (home.media.trouble(stream) or "")
 
 
-async def test_another_file_is_not_glued_to_the_first(
-    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("status", "total", "said"), [(206, len(DATA) + 1, "changed"), (401, 0, "token"), (403, 0, "403")]
+)
+async def test_what_cannot_go_on_is_cut_at_once(
+    address: str, tmp_path: Path, status: int, total: int, said: str
 ) -> None:
-    monkeypatch.setattr(transfer, "PAUSES", (0.01,))
+    """Nothing else is glued to what the player has, no other bytes and no second answer."""
 
     async def changing(request: web.Request) -> web.StreamResponse:
         if "Range" in request.headers:
             first = int(request.headers["Range"][6:].partition("-")[0])
-            extent = f"bytes {first}-{first + 9}/{len(DATA) + 1}"
-            return web.Response(status=206, body=bytes(10), headers={"Content-Range": extent})
+            extent = f"bytes {first}-{first + 9}/{total}"
+            return web.Response(status=status, body=bytes(10), headers={"Content-Range": extent})
         response = web.StreamResponse(headers={"Content-Length": str(len(DATA))})
         await response.prepare(request)
         await response.write(DATA[:1000])
@@ -364,9 +368,11 @@ async def test_another_file_is_not_glued_to_the_first(
 
     async with OddPlex(changing).running() as plex, house(plex, address, tmp_path) as home:
         stream = await home.open(1)
-        with pytest.raises(aiohttp.ClientError):
-            await home.get(stream.url)
-        assert "changed" in (home.media.trouble(stream) or "")
+        answer = await raw(
+            address, f"GET {stream.url.partition(str(PORT))[2]} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+        )
+        assert answer.partition(b"\r\n\r\n")[2] == DATA[:1000]
+        assert said in (home.media.trouble(stream) or "")
 
 
 async def test_what_the_player_does_not_take_is_not_fetched(address: str, tmp_path: Path) -> None:
@@ -425,3 +431,30 @@ async def test_who_leaves_while_the_server_is_silent_leaves_nothing_behind(
             await response.content.readexactly(1000)
         async with asyncio.timeout(0.5):
             await left.wait()
+
+
+async def test_who_says_or_takes_nothing_for_long_is_let_go(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "IDLE", 0.2)
+    monkeypatch.setattr(transfer, "STALL", 0.3)
+    async with OddPlex(whole).running() as plex, house(plex, address, tmp_path) as home:
+        stream = await home.open(1)
+        path = stream.url.partition(str(PORT))[2]
+        for words in (b"", b"GET ", f"HEAD {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()):
+            reader, writer = await asyncio.open_connection(address, PORT)
+            writer.write(words)
+            async with asyncio.timeout(2):
+                await reader.read()
+            writer.close()
+        with socket.socket() as player:
+            player.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            player.connect((address, PORT))
+            player.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            await asyncio.sleep(1)  # two looks
+            player.settimeout(2)
+            received = 0
+            with suppress(ConnectionError):
+                while piece := player.recv(65_536):
+                    received += len(piece)
+            assert received < len(DATA)

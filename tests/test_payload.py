@@ -133,7 +133,11 @@ def test_a_favourite_given_as_text_may_be_a_name_of_digits(text: str) -> None:
 
 
 def test_every_path_is_unique() -> None:
-    paths = [row.path for row in STATES] + [row.path for row in COMMANDS] + [row.action for row in REQUESTS]
+    paths = (
+        [row.path for row in STATES]
+        + [row.path for row in COMMANDS]
+        + [f"request/{row.action}" for row in REQUESTS]
+    )
     assert len(paths) == len(set(paths))
 
 

@@ -309,6 +309,23 @@ async def test_a_stream_that_breaks_off_is_tried_again(
     assert home.told("playback_error") == 1
 
 
+async def test_the_system_is_away_for_a_moment(home: QueueHome) -> None:
+    await home.play(home.library.album(3, 2))
+    await home.shows(1)
+    home.heos.close_all()
+    await until(lambda: home.zone().player_up is None)
+    await home.shows(1)
+    assert home.titles() == "[1] 2 3"
+    await home.shows(2)
+    await home.heos.power_off()  # it has lost what it played
+    await until(lambda: home.zone().player_up is None)
+    await home.heos.power_on()
+    await home.rests()
+    assert (home.titles(), home.reports()) == ("1 [2] 3", [])
+    await home.player().play()
+    await home.shows(2)
+
+
 # -- where nobody can hear it ------------------------------------------------------------------------
 
 
@@ -393,8 +410,7 @@ async def test_twenty_thousand_tracks(home: QueueHome) -> None:
     await asyncio.sleep(1.5)  # it is written down
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
-    print("longest stall", max(stalls))
-    assert max(stalls) < 0.2
+    assert max(stalls) < 0.2, max(stalls)  # 0.02 has been seen, with the simulators beside
     queue = home.queue()
     assert queue is not None
     assert (queue.length, len(queue.items)) == (20_000, 200)

@@ -188,7 +188,7 @@ async def test_the_demo_runs_and_its_lines_work(address: str) -> None:
         text = "".join(lines)
         port = int(re.search(r"127\.0\.0\.1:(\d+);", text)[1])  # type: ignore[index]
         commands = [line.strip() for line in lines if line.startswith("  mosquitto_")]
-        assert len(commands) == 5
+        assert len(commands) == 6
         async with Watcher(
             Broker("127.0.0.1", port, port, "demo"), version5=find_mosquitto() is not None
         ) as watcher:

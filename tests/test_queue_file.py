@@ -147,4 +147,3 @@ async def test_writing_ten_thousand_tracks_holds_up_nobody(tmp_path: Path) -> No
         longest = max(longest, loop.time() - began)
     await writing
     assert longest < 0.1, longest  # 0.015 is the aim; tests run beside others
-    print(longest)

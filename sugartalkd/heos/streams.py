@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
-from pyheos import CommandFailedError, const
+from pyheos import CommandFailedError, PlayState, const
 from pyheos import command as words
 
 from sugartalkd.errors import HeosOffline
@@ -35,7 +35,7 @@ class System(Protocol):
 
 
 async def tidy(system: System, known: Known, pid: int) -> None:
-    """Take every "Url Stream" out of a player's queue but the one that plays.
+    """Take every "Url Stream" out of a player's queue but the one that plays or pauses.
 
     Items are only known by their places, so nothing is taken out if the queue changes meanwhile.
     Raises HeosOffline or HeosFailed.
@@ -77,7 +77,7 @@ async def _stale(heos: Heos, pid: int) -> list[int]:
     for start in range(first + len(rows), total, PAGE):
         rows += (await _page(heos, pid, start))[1]
     left = {first + number for number, row in enumerate(rows, 1) if row.get(words.ATTR_SONG) == URL_STREAM}
-    if left:
+    if left and await heos.player_get_play_state(pid) is not PlayState.STOP:
         media = await heos.get_now_playing_media(pid)
         left.discard(media.queue_id or 0)
     return sorted(left)[:PAGE]

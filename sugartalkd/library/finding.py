@@ -36,6 +36,8 @@ _ENOUGH: Final = 0.93
 """A fit that needs no further search."""
 _SURE: Final = 0.997
 """The fit of an exact name."""
+_CLEAR: Final = 0.988
+"""The fit of a name with what else was said."""
 _GOOD: Final = 0.88
 """The same, once words were taken for others."""
 _POOR: Final = 0.75
@@ -110,24 +112,34 @@ class Finder:
         meanings = list(_meanings(wished))
         if not meanings:
             return None
-        for meaning in meanings:
-            self._exact_words(search, meaning)
-            if search.best >= _SURE:
-                break
+        telling = [one for one in meanings if one.artist or one.source or one.kind]
+        plain = [one for one in meanings if one not in telling]
+        self._exact(search, meanings, [*telling, *plain])
         if search.best < _ENOUGH:
-            telling = [one for one in meanings if one.artist or one.source or one.kind]
-            for meaning in [*telling[:3], *reversed([one for one in meanings if one not in telling][:3])][:4]:
+            for meaning in [*telling[:3], *plain[2::-1]][:4]:
                 self._other_words(search, meaning)
                 if search.best >= _GOOD:
                     break
         ranked = sorted(search.found.items(), key=lambda one: (-one[1][0], one[0]))
         return [(row, fit, candidate) for row, (_, fit, candidate) in ranked if fit >= _LEAST]
 
-    def _exact_words(self, search: _Search, meaning: Reading) -> None:
-        if meaning.title and not (meaning.artist or meaning.source or meaning.version or search.wished.genre):
-            self._exact_name(search, meaning)
-            if search.best >= _SURE and len(search.found) >= _ALTERNATIVES:
+    def _exact(self, search: _Search, meanings: list[Reading], telling_first: list[Reading]) -> None:
+        """Names as they are, then the words as they are."""
+        for meaning in meanings:
+            if meaning.title and not (
+                meaning.artist or meaning.source or meaning.version or search.wished.genre
+            ):
+                self._exact_name(search, meaning)
+                if search.best >= _SURE:
+                    if len(search.found) < _ALTERNATIVES:
+                        self._exact_words(search, meaning)
+                    return
+        for meaning in telling_first:
+            self._exact_words(search, meaning)
+            if search.best >= _CLEAR:
                 return
+
+    def _exact_words(self, search: _Search, meaning: Reading) -> None:
         groups = [(columns, groups_of(words)) for columns, words in parts_of(meaning)]
         extra = [[(word,)] for word in meaning.version_words.split() if word not in {"version", *spoken.WEAK}]
         if extra and self._query(search, meaning, [*groups, (ANYWHERE, extra)]):

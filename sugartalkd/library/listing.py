@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from sugartalkd.command import Wished
     from sugartalkd.library.reading import Reader
 
-_FOUND: Final = (
-    "names JOIN entry e ON e.id = names.rowid WHERE names MATCH ? AND names.rowid >= ? AND names.rowid < ?"
-)
+_MOST_COUNTED: Final = 10_000
+"""Of more, the total is this number: nobody pages through them, and counting would take longest."""
 _BEGINNING: Final = "SELECT text FROM token WHERE text >= ? AND text < ? ORDER BY documents DESC LIMIT 50"
 _INSIDE: Final = "SELECT text FROM token WHERE text LIKE ? ORDER BY documents DESC LIMIT 50"
 _LEFT_OVER: Final = 0.5
@@ -36,16 +35,25 @@ def matches(reader: Reader, rows: Iterable[tuple[int, float]]) -> tuple[Match, .
 
 def listed(reader: Reader, wished: Wished, limit: int, offset: int) -> tuple[tuple[Match, ...], int]:
     """Without a phrase: everything that passes the filters, the popular first; and how much that is."""
-    narrowed, values = conditions(wished)
-    if match := expression([], wished):
-        source, values = f"{_FOUND}{narrowed}", [match, *span(wished), *values]
-    else:
-        source, values = f"entry e WHERE e.id >= ? AND e.id < ?{narrowed}", [*span(wished), *values]
-    order = "names.rowid" if match else "e.id"
-    total = reader.number(f"SELECT count(*) FROM {source}", values)  # noqa: S608
-    page = f"SELECT e.id FROM {source} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608
+    source, values, number = _source(expression([], wished), wished)
+    total = _counted(reader, source, values)
+    page = f"SELECT {number} FROM {source} ORDER BY {number} LIMIT ? OFFSET ?"  # noqa: S608
     rows = reader.rows(page, [*values, limit, offset])
     return matches(reader, [(row, 1.0) for (row,) in rows]), total
+
+
+def _source(match: str, wished: Wished) -> tuple[str, list[object], str]:
+    """Tables and conditions, their values, and the row id; entries are read only if asked about."""
+    narrowed, more = conditions(wished)
+    if not match:
+        return f"entry e WHERE e.id >= ? AND e.id < ?{narrowed}", [*span(wished), *more], "e.id"
+    joined = "JOIN entry e ON e.id = names.rowid" if narrowed else ""
+    where = f"names MATCH ? AND names.rowid >= ? AND names.rowid < ?{narrowed}"
+    return f"names {joined} WHERE {where}", [match, *span(wished), *more], "names.rowid"
+
+
+def _counted(reader: Reader, source: str, values: list[object]) -> int:
+    return reader.number(f"SELECT count(*) FROM (SELECT 1 FROM {source} LIMIT {_MOST_COUNTED})", values)  # noqa: S608
 
 
 def continued(
@@ -56,18 +64,13 @@ def continued(
     match = _with_beginnings(reader, wished)
     if match is None:
         return matches(reader, page), len(ranked)
-    narrowed, more = conditions(wished)
-    source, values = f"{_FOUND}{narrowed}", [match, *span(wished), *more]
-    known = {row for row, _ in ranked}
-    marks = ",".join(str(row) for row in known)
-    total = len(ranked) + reader.number(
-        f"SELECT count(*) FROM {source} AND names.rowid NOT IN ({marks})",  # noqa: S608
-        values,
-    )
+    source, values, number = _source(match, wished)
+    marks = ",".join(str(row) for row, _ in ranked)
+    source = f"{source} AND {number} NOT IN ({marks})"
+    total = len(ranked) + _counted(reader, source, values)
     if len(page) < limit and offset + len(page) < total:
         rows = reader.rows(
-            f"SELECT e.id FROM {source} AND names.rowid NOT IN ({marks}) "  # noqa: S608
-            "ORDER BY names.rowid LIMIT ? OFFSET ?",
+            f"SELECT {number} FROM {source} ORDER BY {number} LIMIT ? OFFSET ?",  # noqa: S608
             [*values, limit - len(page), max(0, offset - len(ranked))],
         )
         page = [*page, *((row, _LEFT_OVER) for (row,) in rows)]

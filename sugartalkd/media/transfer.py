@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from aiohttp import ClientError, ClientResponse, web
+from aiohttp import ClientError, ClientResponse, StreamReader, web
 
 from sugartalkd.errors import PlexOffline, SugartalkError
 from sugartalkd.log import get_logger
 from sugartalkd.media.connection import base_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Generator
 
     from sugartalkd.media.source import Origin, Source
 
@@ -126,10 +127,8 @@ class Transfer:
                 self._check_rest(upstream)
             if self._request.method == "HEAD" or response.status == _UNSATISFIABLE:
                 return response
-            async for chunk in upstream.content.iter_any():
-                await self._pass_on(response, chunk if self._left is None else chunk[: self._left])
-                if self._left == 0:
-                    break
+            with self._watching():
+                await self._pass_on(response, upstream.content)
         if self._left:
             raise _Broken("ended too early")
         return response
@@ -173,18 +172,36 @@ class Transfer:
         if int(found[1]) != self._first + self._sent or found[2] != self._total:
             raise Refused("the file has changed while it was played")
 
-    async def _pass_on(self, response: web.StreamResponse, chunk: bytes) -> None:
+    async def _pass_on(self, response: web.StreamResponse, content: StreamReader) -> None:
+        """No more than fits into buffers is read before the player has taken it."""
+        async for chunk in content.iter_any():
+            try:
+                await response.write(chunk if self._left is None else chunk[: self._left])
+            except ConnectionError:
+                raise _Left from None
+            self._sent += len(chunk)
+            if self._left is not None:
+                self._left -= len(chunk)
+                if self._left <= 0:
+                    return
+
+    @contextmanager
+    def _watching(self) -> Generator[None]:
+        """Lets go of a player that has taken nothing for too long; a timer per chunk would cost a tenth."""
+        loop = asyncio.get_running_loop()
+
+        def look(before: int) -> None:
+            nonlocal timer
+            if self._sent == before:
+                self._abort()
+            else:
+                timer = loop.call_later(STALL, look, self._sent)
+
+        timer = loop.call_later(STALL, look, self._sent)
         try:
-            async with asyncio.timeout(STALL):
-                await response.write(chunk)
-        except TimeoutError:
-            self._abort()
-            raise _Left from None
-        except ConnectionError:
-            raise _Left from None
-        self._sent += len(chunk)
-        if self._left is not None:
-            self._left -= len(chunk)
+            yield
+        finally:
+            timer.cancel()
 
     def _described(self) -> web.StreamResponse:
         """What a HEAD is told: nothing has to be fetched for that."""

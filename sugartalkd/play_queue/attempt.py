@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from sugartalkd.errors import Superseded
+from sugartalkd.play_queue import showing
 from sugartalkd.play_queue.supply import Supply
 
 if TYPE_CHECKING:
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
     from sugartalkd.model import PlayerKey, Stream, Track
     from sugartalkd.play_queue.home import Home
 
+START_LIMIT: Final = 10.0
+"""Seconds a player may take to play what it has taken."""
+SHOWN_WITHIN: Final = 1.0
+LOOK: Final = 0.02
+"""Seconds."""
 ERROR_HOLDS: Final = 3.0
 """Seconds between a player's complaint and its stop that make the one the cause of the other."""
 
@@ -31,6 +37,10 @@ class Attempt:
     """What the player showed until then."""
     taken_at: float | None = None
     """When it took the URL."""
+    shown: bool = False
+    """Whether the player has told that this is what it has."""
+    seen: bool = False
+    """Whether it has been heard to play, and was still wished."""
     place: int | None = None
     """Which item of its own queue it became."""
     error: str | None = None
@@ -53,6 +63,7 @@ class Attempts:
         """Give this track to the player, if it still is `wanted` when it could be. Raises Superseded."""
         stream = await self.supply.take(track, transcode=transcode)
         try:
+            await self.settled()
             async with self.lock:
                 _check(wanted)
                 await self._tell(Attempt(track, stream, turn))
@@ -72,8 +83,21 @@ class Attempts:
         attempt.taken_at = time.monotonic()
         self._old += [] if before is None else [before.stream]
 
+    async def settled(self) -> None:
+        """Wait a moment for the player to show what it was given last.
+
+        Of two that it is given at once, nobody could tell which one it shows.
+        """
+        latest = self.latest
+        while latest is not None and latest is self.latest and not latest.shown:
+            if latest.taken_at is None or time.monotonic() - latest.taken_at > SHOWN_WITHIN:
+                return
+            await asyncio.sleep(LOOK)
+
     def seen(self) -> None:
         """The latest plays: the others are over."""
+        if self.latest is not None:
+            self.latest.seen = True
         self.supply.close(*self._old)
         self._old.clear()
 
@@ -88,6 +112,14 @@ class Attempts:
     def complained(self, error: str) -> None:
         if self.latest is not None:
             self.latest.error, self.latest.error_at = error, time.monotonic()
+
+    def explains(self, track: Track | None) -> bool:
+        """Whether a player that says it plays this may just have begun the latest, and not have said so."""
+        latest = self.latest
+        if latest is None or latest.seen:
+            return False
+        recent = latest.taken_at is None or time.monotonic() - latest.taken_at < START_LIMIT
+        return recent and not showing.is_another(track, latest.before)
 
     @property
     def overdue_complaint(self) -> str | None:

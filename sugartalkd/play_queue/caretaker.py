@@ -65,6 +65,14 @@ class Caretaker:
         except SugartalkError as error:
             _log.info("the player keeps its play mode", player=self._key, reason=str(error))
 
+    async def silence(self) -> None:
+        """Stop what began though it was not wished any more."""
+        try:
+            async with self._lock:
+                await self._home.device(self._key).stop()
+        except SugartalkError as error:
+            _log.warning("the player did not stop", player=self._key, reason=str(error))
+
     def tidy_soon(self, still: Callable[[], bool]) -> None:
         """Take out what earlier playing has left in the player's queue, if that is `still` wanted then."""
         self._home.beside.start(self.tidy(still), f"tidying the queue of {self._key}")

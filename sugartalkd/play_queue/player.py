@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from sugartalkd.errors import NoMatch, Unsupported
 from sugartalkd.model import Enqueue
 from sugartalkd.play_queue.runner import FOREIGN
+from sugartalkd.play_queue.sources import PREFIX
 from sugartalkd.topics.item import item_json
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from sugartalkd.play_queue.queues import PlayQueues
     from sugartalkd.play_queue.sources import Music
     from sugartalkd.zone.device import Interruption
-
-PREFIX: Final = "plex:"
 
 
 @dataclass(frozen=True, slots=True)

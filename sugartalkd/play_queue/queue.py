@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 from sugartalkd.errors import Busy, HeosFailed, OutOfRange, SugartalkError
 from sugartalkd.model import Enqueue, Repeat, Transport
 from sugartalkd.play_queue.announce import Announcement, Before
+from sugartalkd.play_queue.attempt import START_LIMIT
 from sugartalkd.play_queue.order import Order
-from sugartalkd.play_queue.runner import START_LIMIT, Phase, Runner
+from sugartalkd.play_queue.runner import Phase, Runner
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,12 +122,12 @@ class PlayQueue:
         """Stop; the queue is kept."""
         runner = self.runner
         self.overtake()
-        runner.stopping(by_hand=True)
+        runner.by_hand = True
         try:
             async with runner.attempts.lock:
                 await self._device.stop()
         except BaseException:
-            runner.stopping(by_hand=False)
+            runner.by_hand = False
             raise
         raw = self._raw
         if runner.phase is Phase.STARTING or raw is None or raw.transport is Transport.IDLE:
@@ -251,6 +252,7 @@ class PlayQueue:
         announcement = runner.announcement = Announcement(url)
         interruption = self._interruption = QueueInterruption(self, before, runner.turn)
         try:
+            await runner.attempts.settled()
             async with runner.attempts.lock:
                 await device.play_url(url, None)
             async with asyncio.timeout(START_LIMIT):

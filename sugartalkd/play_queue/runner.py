@@ -11,7 +11,7 @@ from sugartalkd.errors import HeosOffline, PlexOffline, PlexUnauthorized, Sugart
 from sugartalkd.log import get_logger
 from sugartalkd.model import Transport
 from sugartalkd.play_queue import showing
-from sugartalkd.play_queue.attempt import ERROR_HOLDS, Attempts
+from sugartalkd.play_queue.attempt import ERROR_HOLDS, START_LIMIT, Attempts
 from sugartalkd.play_queue.caretaker import Caretaker
 from sugartalkd.play_queue.clock import Clock
 from sugartalkd.play_queue.order import Order
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 _log = get_logger(__name__)
 
-START_LIMIT: Final = 10.0
-"""Seconds a player may take to play what it has taken."""
 OVERDUE: Final = 3.0
 """Seconds after which a track whose end nobody told is over."""
 SETTLED: Final = 10.0
@@ -80,10 +78,9 @@ class Runner:
         self._heard: PlayerState | None = None
         """What the player said last while it played that."""
         self.clock = Clock(self._told)
-        self._by_hand = False
+        self.by_hand = False
         """The player was told to stop."""
-        self._retried = False
-        self._failures = 0
+        self._retried, self._failures = False, 0
         self._stopped_at = float("-inf")
         """When it stopped, and nobody knows why."""
 
@@ -105,11 +102,12 @@ class Runner:
     def _follow(self, state: PlayerState, transport: Transport) -> None:
         attempt = self.attempt
         ours = attempt is not None and state.url == attempt.stream.url
-        foreign = transport is Transport.PLAYING and not ours and state.track is not None
+        foreign = transport is Transport.PLAYING and not ours and showing.is_foreign(state.track)
+        foreign = foreign and not self.attempts.explains(state.track)
         if attempt is not None and ours:
             self._note(state, attempt)
         if self.phase is Phase.STARTING:
-            self._await_start(state, transport, ours=ours, foreign=foreign)
+            self._await_start(transport, ours=ours, foreign=foreign)
         elif foreign:
             if self.phase in {Phase.PLAYING, Phase.PAUSED} and self.clock.near_end:
                 self._advance()  # the player has gone on by itself
@@ -117,7 +115,7 @@ class Runner:
                 self.drop(FOREIGN)
         elif self.phase in {Phase.STOPPED, Phase.ENDED}:
             if ours and transport is Transport.PLAYING:
-                self._seen(transport)
+                self._has_begun_after_all()
         elif transport is Transport.IDLE:
             self._has_stopped()
         elif ours:
@@ -126,20 +124,29 @@ class Runner:
 
     def _note(self, state: PlayerState, attempt: Attempt) -> None:
         if state.transport is not Transport.IDLE:
-            self._heard = state
+            self._heard, attempt.shown = state, True
         place = self.home.device(self.key).place
         if place is not None and attempt.place != place:
             attempt.place = place
             self.home.changed()
 
-    def _await_start(self, state: PlayerState, transport: Transport, *, ours: bool, foreign: bool) -> None:
+    def _await_start(self, transport: Transport, *, ours: bool, foreign: bool) -> None:
         attempt = self.attempt
         if attempt is None or attempt.turn != self.turn:
             return  # it has not been told yet
         if ours and transport is not Transport.IDLE:
             self._seen(transport)
-        elif foreign and attempt.taken_at and showing.is_another(state.track, attempt.before):
+        elif foreign:
             self.drop(FOREIGN)
+
+    def _has_begun_after_all(self) -> None:
+        """Somebody has started it again, or the player took our stop for what was before."""
+        attempt = self.attempt
+        if attempt is not None and not attempt.seen and attempt.turn != self.turn:
+            attempt.seen = True
+            self.home.beside.start(self.caretaker.silence(), f"queue of {self.key}")
+        else:
+            self._seen(Transport.PLAYING)
 
     def _meet(self, state: PlayerState, transport: Transport) -> None:
         """The player is heard for the first time since we are here: does it still play what we started?"""
@@ -164,7 +171,7 @@ class Runner:
         self.shown = attempt.track
         self.phase = Phase.PLAYING if transport is Transport.PLAYING else Phase.PAUSED
         self.clock.start(attempt.track.duration, running=transport is Transport.PLAYING)
-        self._by_hand, self.visible = False, True
+        self.by_hand, self.visible = False, True
         self.attempts.seen()
         self.home.changed()
         self.home.beside.start(self._settle_in(self.turn), f"queue of {self.key}")
@@ -172,7 +179,7 @@ class Runner:
     def _has_stopped(self) -> None:
         """It played and does not any more: at the end, by somebody's hand, or for a fault."""
         attempt = self.attempt
-        if self._by_hand or attempt is None:
+        if self.by_hand or attempt is None:
             self.rest()
         elif self.clock.near_end:
             self.rest() if self.clock.overdue(LATE) else self._advance()
@@ -287,7 +294,7 @@ class Runner:
         return turn == self.turn
 
     def aim(self, index: int) -> int:
-        """This is to be the present track; whatever else was about to start is not any more. The new turn."""
+        """This is to be the present track, and nothing else that was about to start. The new turn."""
         self.order.go_to(index)
         self.returned = False
         self.phase, self._stopped_at = Phase.STARTING, float("-inf")
@@ -339,13 +346,9 @@ class Runner:
     def rest(self) -> None:
         """Nothing plays; the queue is kept."""
         self.phase = Phase.STOPPED
-        self.shown, self._by_hand, self._stopped_at = None, False, float("-inf")
+        self.shown, self.by_hand, self._stopped_at = None, False, float("-inf")
         self.clock.run(running=False)
         self.home.changed()
-
-    def stopping(self, *, by_hand: bool) -> None:
-        """The player is told to stop, or it was and did not."""
-        self._by_hand = by_hand
 
     def drop(self, reason: str | None) -> None:
         """The queue is no more; people are told why, unless they know."""
@@ -388,7 +391,7 @@ class Runner:
             if self.announcement is not None:
                 own = showing.announcing(self.order, present)
             elif self.phase is Phase.STARTING:
-                own = showing.starting(self.order, self.shown, self._heard, present)
+                own = showing.starting(self.order, self.shown, self._heard)
             else:
                 own = showing.playing(self.order, self.shown)
         self.home.store.put_own(self.key, own)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sugartalkd.command import Wished
     from sugartalkd.model import Found, Item, Stream, Track
+
+
+PREFIX: Final = "plex:"
+"""What every id of the library begins with."""
 
 
 class Music(Protocol):

@@ -69,9 +69,7 @@ class Account:
     def servers(self, token: SecretText) -> tuple[Known, ...]:
         found = self._ask("GET", "/api/v2/resources?includeHttps=1&includeRelay=0&includeIPv6=1", token)
         return tuple(
-            _known(one, token)
-            for one in objects(found)
-            if "server" in str(one.get("provides", "")).split(",")
+            known(one, token) for one in objects(found) if "server" in str(one.get("provides", "")).split(",")
         )
 
     def _ask(self, method: str, path: str, token: SecretText | None = None) -> object:
@@ -99,7 +97,7 @@ def secret(token: str) -> SecretText:
     return SecretText(token)
 
 
-def _known(resource: dict[str, Any], account: SecretText) -> Known:
+def known(resource: dict[str, Any], account: SecretText) -> Known:
     connections = [one for one in objects(resource.get("connections")) if not one.get("relay")]
     connections.sort(key=lambda one: not one.get("local"))
     token = resource.get("accessToken")

@@ -9,13 +9,14 @@ from sugartalkd.library import Changes
 from sugartalkd.model import MediaKind
 from sugartalkd.plex import pages
 from sugartalkd.plex.entries import LEAN, objects
-from sugartalkd.plex.http import Http, content
+from sugartalkd.plex.http import content
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from sugartalkd.library import Entry
+    from sugartalkd.plex.http import Http
 
 PAGE: Final = 200
 """Items at once: parsing more in a thread holds up the event loop for longer than 8 ms."""
@@ -57,16 +58,15 @@ class TooMany(Exception):
 class Deltas:
     """Raises, beside TooMany, what http.py and pages.py raise."""
 
-    def __init__(self, source: Source, file: Path) -> None:
+    def __init__(self, source: Source, http: Http, file: Path) -> None:
         self._source = source
-        self._http = Http(source.origin, source.headers, LIMIT)
+        self._http = http
         self._changes = Changes(file)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._http.close()
         self._changes.close()
 
     def apply(self, changed: Collection[int], gone: Collection[int]) -> None:

@@ -10,10 +10,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from sugartalkd.aside import Aside
-from sugartalkd.errors import SugartalkError
+from sugartalkd.errors import PlexOffline, SugartalkError
 from sugartalkd.library import Library, NotSynced
 from sugartalkd.log import get_logger
-from sugartalkd.plex.changes import LISTS, Deltas, TooMany
+from sugartalkd.plex.changes import LIMIT, LISTS, Deltas, TooMany
+from sugartalkd.plex.http import Http
 from sugartalkd.plex.notifications import Heard
 from sugartalkd.plex.reading import read_library
 from sugartalkd.plex.sync import Job
@@ -66,6 +67,8 @@ class Keeper:
         self._reading: asyncio.Task[None] | None = None
         self._failed: int = 0
         """How often in a row the whole could not be read."""
+        self._last: Object | None = None
+        """What the last reading of everything brought."""
         self._news = asyncio.Event()
         self._heard = Heard()
         self._clock: str | None = None
@@ -106,11 +109,23 @@ class Keeper:
         )
         return True
 
+    async def read_through(self) -> Object:
+        """Read everything anew, or wait for the reading that goes on; what there is then.
+
+        Raises PlexOffline where it failed.
+        """
+        self.read_anew()
+        if self._reading is not None:
+            await asyncio.wait([self._reading])
+        if self._last is None:
+            raise PlexOffline("the library could not be read; the log and bridge/event say why")
+        return self._last
+
     async def serve(self, source: Source) -> None:
         """Until cancelled. Raises nothing that a server can cause."""
         self._source = source
         self.open(source.machine_id, source.section_uuid)
-        threads = Threads("changes", 1, lambda _until: None)
+        threads = Threads("changes", 1, lambda _until: Http(source.origin, source.headers, LIMIT))
         self._heard |= Heard(missed=True)
         try:
             while True:
@@ -140,7 +155,7 @@ class Keeper:
             self.read_anew()
 
     async def _read(self, source: Source, *, compare: bool) -> None:
-        began = time.monotonic()
+        began, self._last = time.monotonic(), None
         job = Job(
             origin=source.origin,
             headers=dict(source.headers),
@@ -169,11 +184,12 @@ class Keeper:
         self._heard |= Heard(missed=True)  # what changed meanwhile
         self._news.set()
         _log.info("the Plex library is read", seconds=round(took, 1), **counts)
-        self._on_event("library_synced", {**counts, "seconds": round(took, 1)})
+        self._last = {**counts, "seconds": round(took, 1)}
+        self._on_event("library_synced", self._last)
 
     # -- bit by bit ----------------------------------------------------------------------------------
 
-    async def _catch_up(self, threads: Threads[None], source: Source) -> float:
+    async def _catch_up(self, threads: Threads[Http], source: Source) -> float:
         """How long to wait for news before the next look."""
         heard, self._heard = self._heard, Heard()
         try:
@@ -205,7 +221,7 @@ class Keeper:
             return AGAIN
         return CLOCK_INTERVAL
 
-    async def _count(self, threads: Threads[None], source: Source) -> None:
+    async def _count(self, threads: Threads[Http], source: Source) -> None:
         """Deletions are seen by nothing but a number that does not fit."""
         totals = await self._delta(threads, source, Deltas.totals)
         counts = await self._library.counts()
@@ -217,12 +233,12 @@ class Keeper:
         ) or time.time() - listed_at > COMPARE_INTERVAL:
             self.read_anew(compare=True)
 
-    async def _delta(self, threads: Threads[None], source: Source, work: Callable[[Deltas], T]) -> T:
+    async def _delta(self, threads: Threads[Http], source: Source, work: Callable[[Deltas], T]) -> T:
         file = self._file
 
-        def with_file(_tool: None, _until: float) -> T:
+        def with_file(http: Http, _until: float) -> T:
             # Opened each time: reading everything anew puts another file in its place.
-            with Deltas(source, file) as deltas:
+            with Deltas(source, http, file) as deltas:
                 return work(deltas)
 
         return await threads.run("reading what changed in the Plex library", DELTA_LIMIT, with_file)

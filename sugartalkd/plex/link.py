@@ -49,6 +49,15 @@ class _Outcome:
     """Seconds; `None` if it never was."""
 
 
+def load_libraries() -> None:
+    """Import plexapi and aiohttp: 30 MB and half a second, which only Plex needs.
+
+    Done before an event loop runs it stalls none; in a thread beside one it does, by 50 ms.
+    """
+    import_module("sugartalkd.plex.server")
+    import_module("sugartalkd.plex.watch")
+
+
 class PlexLink:
     """Keeps one Plex server connected, and its library's index true, for as long as `run` runs."""
 
@@ -70,7 +79,7 @@ class PlexLink:
         self._sign_in = SignIn(account, folder)
         self._pin: Pin | None = None
         self._wished = config.library if "library" in config.model_fields_set else None
-        self._keeper = Keeper(folder, on_event, self._trouble)
+        self._keeper = Keeper(folder, on_event, self.trouble)
         self._aside = Aside()
         self._server: Server | None = None
         self._why: SugartalkError = PlexOffline("the Plex server has not answered yet")
@@ -102,9 +111,9 @@ class PlexLink:
         return found[0].key if found else None
 
     async def sync(self) -> Object:
-        """Begin to read the whole library; how it goes comes as events. Raises as `server` does."""
+        """Read the whole library anew; ends when that is done. Raises as `server` does."""
         _ = self.server
-        return {"started": self._keeper.read_anew(), "running": True}
+        return await self._keeper.read_through()
 
     async def login(self) -> Object:
         """Begin to sign in at plex.tv; the outcome comes as the event `plex_login`."""
@@ -163,12 +172,12 @@ class PlexLink:
         return _Outcome(error, online_for)
 
     async def _connect(self, book: LinkBook) -> Server:
-        # plexapi and aiohttp cost 30 MB and half a second, which only Plex needs and a thread can wait for.
-        make = (await asyncio.to_thread(import_module, "sugartalkd.plex.server")).Server
-        await asyncio.to_thread(import_module, "sugartalkd.plex.watch")
+        await asyncio.to_thread(load_libraries)
+        from sugartalkd.plex.server import Server  # noqa: PLC0415  # as above
+
         way = await asyncio.to_thread(self._finder.way)
         book.connecting(_host(way.address))
-        server: Server = make(way.address, way.token, self._identity, self._trouble)
+        server = Server(way.address, way.token, self._identity, self.trouble)
         try:
             await server.connect(self._wished)
             await asyncio.to_thread(self._finder.accept, way, server.machine_id, server.section_uuid)
@@ -184,7 +193,7 @@ class PlexLink:
 
     async def _live(self, server: Server, book: LinkBook) -> None:
         """Until the session is over, which is told by an error."""
-        from sugartalkd.plex.watch import Watch  # noqa: PLC0415  # loaded by a thread before
+        from sugartalkd.plex.watch import Watch  # noqa: PLC0415  # loaded by now
 
         source = Source(
             server.address, server.headers, server.section_key, server.section_uuid, server.machine_id
@@ -200,7 +209,8 @@ class PlexLink:
             group.create_task(self._watch.run(), name="plex watch")
             group.create_task(self._keeper.serve(source), name="plex library")
 
-    def _trouble(self, error: SugartalkError) -> None:
+    def trouble(self, error: SugartalkError) -> None:
+        """Something asked the server and failed: whether that concerns the whole link is looked at."""
         if self._watch is not None:
             self._watch.trouble(error)
 

@@ -48,10 +48,10 @@ class Outcome:
 class SignIn:
     """One sign-in at a time."""
 
-    def __init__(self, account: Account, folder: Path, poll: float = POLL) -> None:
+    def __init__(self, account: Account, folder: Path, poll: float | None = None) -> None:
         self._account = account
         self._folder = folder
-        self._poll = poll
+        self._poll = POLL if poll is None else poll
 
     async def begin(self) -> Pin:
         """Get a code. Raises PlexOffline, TimedOut and others."""
@@ -99,7 +99,7 @@ def shown(pin: Pin) -> Object:
 
 
 async def sign_in(
-    folder: Path, say: Callable[[str], None], *, origin: str = PLEX_TV, poll: float = POLL
+    folder: Path, say: Callable[[str], None], *, origin: str = PLEX_TV, poll: float | None = None
 ) -> bool:
     """`sugartalkd login plex`: the whole of it, told line by line; whether there is a token now."""
     work = SignIn(Account(load(folder), origin), folder, poll)

@@ -10,7 +10,7 @@ from sugartalkd.errors import BadPayload
 from sugartalkd.model import MediaKind
 
 PREFIX: Final = "plex:"
-_ID: Final = re.compile(rf"plex:({'|'.join(MediaKind)}):(\d{{1,18}})")
+_ID: Final = re.compile(rf"plex:({'|'.join(MediaKind)}):([0-9]{{1,18}})")
 _ROOT: Final = re.compile(r"plex:root:([a-z_]+)")
 
 

@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
-from sugartalkd.errors import NoMatch, SugartalkError, Unsupported
-from sugartalkd.library import Matches, NotSynced
+from sugartalkd import names
+from sugartalkd.command import LibraryTask, Wished
+from sugartalkd.errors import BadPayload, NoMatch, PlexOffline, SugartalkError
+from sugartalkd.library import Finder, NotSynced
 from sugartalkd.model import Found, Item, MediaKind, Page
+from sugartalkd.plex import live, questions, translate
 from sugartalkd.plex import media_id as ids
-from sugartalkd.plex import translate
+from sugartalkd.topics.item import item_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
-    from sugartalkd.command import LibraryTask, Wished
-    from sugartalkd.library import Entry, Library
+    from sugartalkd.library import Entry, Library, Matches
     from sugartalkd.model import Artwork, Object, Track
     from sugartalkd.plex.server import Server
 
 ALTERNATIVES: Final = 5
-LIVE: Final = 20
-"""Items asked for where the server itself has to search."""
 RADIO: Final = 100
 """Tracks that a radio begins with."""
-_ROOTS: Final = (("artists", "Artists"), ("playlists", "Playlists"))
+MOST_PLAYLISTS: Final = 1000
+SCAN_BEGINS: Final = 2.0
+SCAN_LOOK: Final = 0.5
+"""Seconds."""
+_ROOTS: Final = {
+    "artists": "Artists",
+    "albums": "Albums",
+    "recently_added": "Recently added",
+    "playlists": "Playlists",
+}
 
 
 class Link(Protocol):
@@ -52,93 +63,101 @@ class PlexMusic:
 
     async def find(self, wished: Wished) -> Found:
         """What a phrase means. Raises NoMatch, and while there is no index what the server raises."""
-        matches = await self._matches(wished)
+        matches = await self._looked_up(self._link.library.find(wished), wished, Finder.find)
         if not matches.items:
-            entries = await self._live(wished)
-            if not entries:
-                raise NoMatch(f"nothing in the Plex library is like {_told(wished)}")
-            return Found(
-                translate.item(entries[0]), tuple(map(translate.item, entries[1 : 1 + ALTERNATIVES])), True
-            )
-        best, *others = matches.items
-        return Found(
-            translate.item(best.entry, best.score),
-            tuple(translate.item(one.entry, one.score) for one in others[:ALTERNATIVES]),
-            matches.ambiguous,
-        )
-
-    async def _matches(self, wished: Wished) -> Matches:
-        try:
-            return await self._link.library.find(wished)
-        except NotSynced:
-            return Matches()
-
-    async def _live(self, wished: Wished) -> Sequence[Entry]:
-        """The server's own search: what is not in the index may be in Plex all the same."""
-        if wished.phrase is None:
-            return ()
-        phrase = " ".join(one for one in (wished.phrase, wished.artist, wished.album) if one)
-        found = await self._link.server.hub_search(phrase, LIVE)
-        return [one for one in found if wished.kind in {None, one.kind}]
+            raise NoMatch(await self._nothing(wished))
+        best, *others = (translate.item(one.entry, one.score) for one in matches.items)
+        return Found(best, tuple(others[:ALTERNATIVES]), matches.ambiguous)
 
     async def search(self, wished: Wished, limit: int, offset: int) -> Page:
-        try:
-            matches = await self._link.library.search(wished, limit, offset)
-        except NotSynced:
-            matches = None
-        if matches is None or not matches.total:
-            entries = [translate.item(one) for one in await self._live(wished)]
-            return Page(tuple(entries[offset : offset + limit]), len(entries), offset)
+        matches = await self._looked_up(
+            self._link.library.search(wished, limit, offset),
+            wished,
+            lambda finder, wished: finder.search(wished, limit, offset),
+        )
         items = tuple(translate.item(one.entry, one.score) for one in matches.items)
         return Page(items, matches.total, offset)
+
+    async def _looked_up(
+        self, indexed: Awaitable[Matches], wished: Wished, question: Callable[[Finder, Wished], Matches]
+    ) -> Matches:
+        """What the index answers; what the server finds itself where that has nothing, or is not there."""
+        try:
+            matches = await indexed
+        except NotSynced:
+            if not live.phrases(wished):
+                raise _no_index() from None
+            return await live.ask(self._link.server, wished, question)
+        if matches.total or matches.items:
+            return matches
+        try:
+            return await live.ask(self._link.server, wished, question)
+        except SugartalkError:
+            return matches  # the whole library has nothing like it; that nobody else can be asked is no news
+
+    async def _nothing(self, wished: Wished) -> str:
+        """That there is nothing like it, and what there is instead."""
+        text = f"nothing in the Plex library is like {_told(wished)}"
+        without = Wished(wished.phrase)
+        if wished.phrase is None or without == wished:
+            return text
+        try:
+            near = (await self._link.library.find(without)).items[:ALTERNATIVES]
+        except NotSynced:
+            near = ()
+        return f"{text}; there is {', '.join(_named(one.entry) for one in near)}" if near else text
 
     # -- browsing ------------------------------------------------------------------------------------
 
     async def browse(self, media_id: str | None, limit: int, offset: int) -> Page:
         """What is in it, page by page. Raises NoMatch for what is not there any more."""
         if media_id is None:
-            roots = [Item(ids.root(name), "folder", title) for name, title in _ROOTS]
+            roots = [Item(ids.root(name), "folder", title) for name, title in _ROOTS.items()]
             return Page(tuple(roots[offset : offset + limit]), len(roots), offset)
         if (root := ids.root_of(media_id)) is not None:
             return await self._root(root, limit, offset)
         what = ids.parse(media_id)
-        if what.kind is MediaKind.PLAYLIST:
-            entries = await self._link.server.playlist_items(what.key)
-            return _page(entries[offset : offset + limit], len(entries), offset)
         if what.kind is MediaKind.TRACK:
-            raise Unsupported("a track has nothing in it to browse; play it, or ask plex/item about it")
-        entries, total = await self._library_entries(what, limit, offset)
-        return _page(entries, total, offset)
-
-    async def _library_entries(
-        self, what: ids.MediaId, limit: int, offset: int
-    ) -> tuple[Sequence[Entry], int]:
-        try:
-            entries, total = await self._link.library.children(what.kind, what.key, limit, offset)
-        except NotSynced:
-            raise _no_index() from None
-        if not total and await self._link.library.entry(what.kind, what.key) is None:
-            raise NoMatch(f"the Plex library has no {what}")
-        return entries, total
+            raise BadPayload("a track has nothing in it to browse; play it, or ask plex/item about it")
+        return _page(*await self._inside(what, limit, offset), offset)
 
     async def _root(self, root: str, limit: int, offset: int) -> Page:
+        match root:
+            case "artists":
+                with suppress(NotSynced):
+                    return _page(*await self._link.library.artists(limit, offset), offset)
+                return await self._all(MediaKind.ARTIST, "titleSort", limit, offset)
+            case "albums":
+                return await self._all(MediaKind.ALBUM, "titleSort", limit, offset)
+            case "recently_added":
+                return await self._all(MediaKind.ALBUM, "addedAt:desc", limit, offset)
+            case "playlists":
+                return await self.playlists(limit, offset)
+            case _:
+                raise BadPayload(f"there is no root {root!r}; plex/browse without one lists them")
+
+    async def _all(self, kind: MediaKind, order: str, limit: int, offset: int) -> Page:
+        server = self._link.server
+        path = questions.all_of(server.section_key, kind, order)
+        return _page(*await server.listed(path, limit, offset), offset)
+
+    async def _inside(self, what: ids.MediaId, limit: int, offset: int) -> tuple[Sequence[Entry], int]:
+        """From the index, which playlists are not in; from the server also what the index does not know."""
+        if what.kind is not MediaKind.PLAYLIST:
+            with suppress(NotSynced):
+                entries, total = await self._link.library.children(what.kind, what.key, limit, offset)
+                if total:
+                    return entries, total
         try:
-            match root:
-                case "artists":
-                    entries, total = await self._link.library.artists(limit, offset)
-                case "playlists":
-                    return await self.playlists(limit, offset)
-                case _:
-                    raise NoMatch(
-                        f"the Plex library has no root {root!r}; plex/browse without one lists them"
-                    )
-        except NotSynced:
-            raise _no_index() from None
-        return _page(entries, total, offset)
+            return await self._link.server.listed(questions.inside(what.kind, what.key), limit, offset)
+        except NoMatch:
+            raise NoMatch(f"the Plex library has no {what.kind.value} {what} (any more)") from None
 
     async def item(self, media_id: str) -> Object:
+        """It as an item, and all that Plex knows of it besides. Raises NoMatch."""
         what = ids.parse(media_id)
-        return {"media_id": media_id} | await self._link.server.item(what.key)
+        entry, details = await self._link.server.item(what.kind, what.key)
+        return details | item_json(translate.item(entry))
 
     async def artwork(self, artwork_id: str) -> Artwork:
         return await self._pictures.artwork(artwork_id)
@@ -173,21 +192,24 @@ class PlexMusic:
     async def playlist(self, name: str) -> str | None:
         """The media_id of a playlist, by its name; `None` if there is none, or nobody to ask."""
         try:
-            found = await self._link.server.playlists()
+            found = await self._playlists()
         except SugartalkError:
             return None
-        wished = name.casefold()
+        wished = names.plain(name)
         return next(
-            (str(ids.MediaId(one.kind, one.key)) for one in found if one.title.casefold() == wished), None
+            (str(ids.MediaId(one.kind, one.key)) for one in found if names.plain(one.title) == wished), None
         )
 
-    async def key_of(self, guid: str) -> int | None:
-        """The key that a recording has now."""
+    async def _playlists(self) -> Sequence[Entry]:
+        """As they are now; while the server is away, as the index remembers them."""
         try:
-            entry = await self._link.library.by_guid(guid)
-        except NotSynced:
-            return None
-        return None if entry is None else entry.key
+            return await self._link.server.playlists()
+        except SugartalkError as failure:
+            try:
+                known = await self._link.library.search(Wished(None, MediaKind.PLAYLIST), MOST_PLAYLISTS, 0)
+            except NotSynced:
+                raise failure from None
+            return [one.entry for one in known.items]
 
     # -- changing ------------------------------------------------------------------------------------
 
@@ -195,7 +217,7 @@ class PlexMusic:
         await self._link.server.rate(ids.parse(media_id).key, rating)
 
     async def playlists(self, limit: int, offset: int) -> Page:
-        found = await self._link.server.playlists()
+        found = await self._playlists()
         return _page(found[offset : offset + limit], len(found), offset)
 
     async def save(self, name: str, media_ids: Sequence[str]) -> Item:
@@ -228,7 +250,22 @@ class PlexMusic:
         return keys
 
     async def maintain(self, task: LibraryTask) -> None:
+        """Begin it; a scan is over when this returns."""
         await self._link.server.maintain(task)
+        if task is LibraryTask.SCAN:
+            await self._scanned()
+
+    async def _scanned(self) -> None:
+        """A scan may begin a moment later than it is asked for."""
+        loop = asyncio.get_running_loop()
+        begins_until = loop.time() + SCAN_BEGINS
+        seen = False
+        while True:
+            scans = await self._link.server.scanning()
+            seen = seen or scans
+            if not scans and (seen or loop.time() > begins_until):
+                return
+            await asyncio.sleep(SCAN_LOOK)
 
     async def sync(self) -> Object:
         return await self._link.sync()
@@ -253,8 +290,8 @@ def _page(entries: Sequence[Entry], total: int, offset: int) -> Page:
     return Page(tuple(map(translate.item, entries)), total, offset)
 
 
-def _no_index() -> NoMatch:
-    return NoMatch("the Plex library has not been read yet; bridge/event tells how far it is")
+def _no_index() -> PlexOffline:
+    return PlexOffline("the Plex library has not been read yet; bridge/event tells how far it is")
 
 
 def _told(wished: Wished) -> str:
@@ -263,4 +300,12 @@ def _told(wished: Wished) -> str:
     parts += [repr(wished.phrase)] if wished.phrase else []
     parts += [f"by {wished.artist!r}"] if wished.artist else []
     parts += [f"on {wished.album!r}"] if wished.album else []
+    parts += [f"of the genre {wished.genre!r}"] if wished.genre else []
+    parts += [f"of {wished.year}"] if wished.year is not None else []
+    parts += [f"rated {wished.rating:g} or better"] if wished.rating is not None else []
     return " ".join(parts) or "that"
+
+
+def _named(entry: Entry) -> str:
+    by = f" by {entry.artist}" if entry.artist and entry.kind is not MediaKind.ARTIST else ""
+    return f"the {entry.kind.value} {entry.title!r}{by}"

@@ -114,7 +114,7 @@ class Finder:
 
     def _look_up(self, token: SecretText) -> Way:
         servers = self._account.servers(token)
-        server = _choose(servers, self._name)
+        server = choose(servers, self._name)
         for address in server.addresses:
             if _answers(address, server.machine_id):
                 # Kept at once: what answers there later is compared with it.
@@ -138,7 +138,7 @@ def origin(url: str) -> str:
     return f"{parts.scheme}://{host}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
 
 
-def _choose(servers: Sequence[Known], name: str | None) -> Known:
+def choose(servers: Sequence[Known], name: str | None) -> Known:
     if name is not None:
         for one in servers:
             if name.casefold() == one.name.casefold() or name == one.machine_id:

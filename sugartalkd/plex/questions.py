@@ -80,8 +80,13 @@ def entries(ask: Ask, keys: Sequence[int]) -> tuple[Entry, ...]:
     return tuple(found[key] for key in keys if key in found)
 
 
-def describe(ask: Ask, key: int) -> Object:
-    return details(item(ask, key))
+def describe(ask: Ask, kind: MediaKind, key: int) -> tuple[Entry, Object]:
+    """What the index would keep of it, and all there is. Raises NoMatch, also for one of another kind."""
+    root = ask.get(f"/playlists/{key}") if kind is MediaKind.PLAYLIST else [item(ask, key)]
+    for element in () if root is None else root:
+        if (entry := raw.from_xml(element)) is not None and entry.kind is kind:
+            return entry, details(element)
+    raise NoMatch(f"Plex has no {kind.value} {key} (any more)")
 
 
 def part(ask: Ask, key: int) -> Part:
@@ -128,6 +133,36 @@ def by_guid(ask: Ask, guid: str, section: str) -> tuple[Entry, ...]:
     return raw.all_from_xml(ask.get(f"/library/sections/{section}/all?{asked}&{raw.LEAN}"))
 
 
+def all_of(section: str, kind: MediaKind, order: str) -> str:
+    """The path of everything of a kind, in this order: `titleSort`, `addedAt:desc`."""
+    asked = urlencode({"type": raw.TYPE_NUMBERS[kind], "sort": order}, safe=":")
+    return f"/library/sections/{section}/all?{asked}&{raw.LEAN}"
+
+
+def inside(kind: MediaKind, key: int) -> str:
+    """The path of what is in it: an artist's albums, an album's or a playlist's tracks."""
+    if kind is MediaKind.PLAYLIST:
+        return f"/playlists/{key}/items?{raw.LEAN}"
+    return f"/library/metadata/{key}/children?{raw.LEAN}"
+
+
+def stretch(ask: Ask, path: str, limit: int, offset: int) -> tuple[tuple[Entry, ...], int]:
+    """A part of a long list, in small pages, and how long it is: one more where the server does not tell."""
+    found: list[Entry] = []
+    start, end, total = offset, offset + limit, None
+    while start < end and (total is None or start < total):
+        size = min(PAGE, end - start)
+        root = ask.get(path, _paging(start, size))
+        total = total if root is None else whole(root.get("totalSize"))
+        if root is None or not len(root):
+            break
+        if len(root) > size:  # it does not page, so that is everything
+            return raw.all_from_xml(root)[offset:end], len(root)
+        found += raw.all_from_xml(root)
+        start += len(root)
+    return tuple(found), start + (start >= end) if total is None else total
+
+
 def playlists(ask: Ask) -> tuple[Entry, ...]:
     return tuple(pages(ask, "/playlists?playlistType=audio", raw.all_from_xml))
 
@@ -141,7 +176,7 @@ def playlist(ask: Ask, key: int) -> Entry:
 
 
 def playlist_items(ask: Ask, key: int) -> tuple[Entry, ...]:
-    found = pages(ask, f"/playlists/{key}/items?{raw.LEAN}", raw.all_from_xml)
+    found = pages(ask, inside(MediaKind.PLAYLIST, key), raw.all_from_xml)
     return tuple(one for one in islice(found, MOST) if one.kind is MediaKind.TRACK)
 
 
@@ -170,8 +205,7 @@ def pages(ask: Ask, path: str, read: Callable[[Element], Sequence[Entry]]) -> It
     """A long list in small pages; ends with the first empty one, whatever the totals say."""
     start, total = 0, None
     while total is None or start < total:
-        paging = {"X-Plex-Container-Start": str(start), "X-Plex-Container-Size": str(PAGE)}
-        root = ask.get(path, paging)
+        root = ask.get(path, _paging(start, PAGE))
         if root is None or not len(root):
             return
         yield from read(root)
@@ -180,6 +214,33 @@ def pages(ask: Ask, path: str, read: Callable[[Element], Sequence[Entry]]) -> It
         elif len(root) > PAGE:
             return  # it does not page, so that was everything
         start += len(root)
+
+
+def _paging(start: int, size: int) -> dict[str, str]:
+    return {"X-Plex-Container-Start": str(start), "X-Plex-Container-Size": str(size)}
+
+
+def scanning(ask: Ask, section: str) -> bool:
+    """Whether the server looks for new and changed files in this library."""
+    root = ask.get("/library/sections")
+    return any(
+        one.get("key") == section and one.get("refreshing") in {"1", "true"}
+        for one in (() if root is None else root)
+    )
+
+
+def clients(ask: Ask) -> list[Object]:
+    """Plex' own players that the server itself sees in the house."""
+    root = ask.get("/clients")
+    return [
+        {
+            "client": one.get("machineIdentifier"),
+            "name": one.get("name") or one.get("title"),
+            "product": one.get("product"),
+            "device_class": one.get("deviceClass"),
+        }
+        for one in (() if root is None else root)
+    ]
 
 
 def batches(keys: Sequence[int]) -> Iterator[Sequence[int]]:

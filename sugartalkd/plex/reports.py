@@ -52,6 +52,13 @@ class Heard:
     at: datetime | None
     """When it was there; it has moved on since while it plays."""
 
+    def reached(self) -> int:
+        """Milliseconds, now."""
+        position = self.position_ms
+        if self.state == "playing" and self.at is not None:
+            position += max(0, round((now() - self.at).total_seconds() * 1000))
+        return min(position, self.duration_ms) if self.duration_ms else position
+
 
 class Reports:
     """Listens to the store; `run` sends. What cannot be sent is dropped: late, it would be wrong."""
@@ -70,13 +77,13 @@ class Reports:
         store.listen(self)
 
     def zone_changed(self, old: ZoneState | None, new: ZoneState | None) -> None:
-        zone = (new or old).zone.id if (new or old) is not None else None  # type: ignore[union-attr]
-        if zone is None:
+        if (state := new or old) is None:
             return
+        zone = state.zone.id
         before, after = self._heard.pop(zone, None), None if new is None else _heard(new)
         if after is not None:
             self._heard[zone] = after
-        if before is not None and (after is None or after.key != before.key):
+        if before is not None and (after is None or after.key != before.key or _again(before, after)):
             self._plan(self._report(before, "stopped", continuing=after is not None), zone)
         if after is not None and (before is None or _differs(before, after)):
             self._plan(self._report(after, after.state), zone)
@@ -89,6 +96,7 @@ class Reports:
 
     async def run(self) -> None:
         """Send what is due, and everything that plays every ten seconds, until cancelled."""
+        self._due.clear()
         loop = asyncio.get_running_loop()
         again = loop.time() + INTERVAL
         while True:
@@ -116,15 +124,12 @@ class Reports:
                 self._stop(zone, why)
 
     def _plan(self, report: Report, zone: ZoneId) -> None:
-        """Of one track only the newest report counts; that another one has stopped comes first."""
-        waiting = [one for one in self._due.get(zone, []) if one.key != report.key][-1:]
-        self._due[zone] = [*waiting, report]
+        """Only the newest report counts, and before it that a track has stopped."""
+        stopped = [one for one in self._due.get(zone, []) if one.state == "stopped"][-1:]
+        self._due[zone] = [report] if report.state == "stopped" else [*stopped, report]
         self._wake.set()
 
     def _report(self, heard: Heard, state: str, *, continuing: bool = False) -> Report:
-        position = heard.position_ms
-        if heard.state == "playing" and heard.at is not None:
-            position += max(0, round((now() - heard.at).total_seconds() * 1000))
         player = f"{self._bridge_id} {heard.zone.player}"
         return Report(
             str(uuid.uuid5(_NAMESPACE, player)),
@@ -132,7 +137,7 @@ class Reports:
             str(uuid.uuid5(_NAMESPACE, f"session of {player}")),
             heard.key,
             state,
-            min(position, heard.duration_ms) if heard.duration_ms else position,
+            heard.reached(),
             heard.duration_ms,
             continuing,
         )
@@ -154,6 +159,13 @@ def _heard(state: ZoneState) -> Heard | None:
         0 if anchor is None else anchor.seconds * 1000,
         None if anchor is None else anchor.at,
     )
+
+
+def _again(before: Heard, after: Heard) -> bool:
+    """Whether the same track has ended and begun anew, as one that is repeated does: no seek, but a play."""
+    tenth = before.duration_ms / 10
+    began = after.state == "playing" and after.at != before.at and after.position_ms < tenth
+    return began and before.reached() > 9 * tenth
 
 
 def _differs(before: Heard, after: Heard) -> bool:

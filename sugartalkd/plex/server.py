@@ -79,7 +79,14 @@ class _Ask:
         self.address = address
         self.what = ""
         """What it is asked for, for errors."""
-        self.plex = PlexServer(address, None if token is None else token.reveal, self.session, READ_LIMIT)
+        try:
+            self.plex = PlexServer(address, None if token is None else token.reveal, self.session, READ_LIMIT)
+        except BaseException:
+            self.session.close()
+            raise
+
+    def close(self) -> None:
+        self.session.close()
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Element | None:
         return self._query(path, self.session.get, headers or {}, attempts=2)
@@ -155,9 +162,13 @@ class Server:
         """In this order; those that Plex does not have any more are left out."""
         return await self._read("reading items", lambda ask: questions.entries(ask, keys))
 
-    async def item(self, key: int) -> Object:
-        """All that Plex knows of it, without paths, addresses and files. Raises NoMatch."""
-        return await self._read("reading an item", lambda ask: questions.describe(ask, key))
+    async def item(self, kind: MediaKind, key: int) -> tuple[Entry, Object]:
+        """It, and all that Plex knows of it, without paths, addresses and files. Raises NoMatch."""
+        return await self._read("reading an item", lambda ask: questions.describe(ask, kind, key))
+
+    async def listed(self, path: str, limit: int, offset: int) -> tuple[tuple[Entry, ...], int]:
+        """A part of a list whose path `questions` has, and how long the list is."""
+        return await self._read("reading a list", lambda ask: questions.stretch(ask, path, limit, offset))
 
     async def part(self, key: int) -> Part:
         """Raises NoMatch."""
@@ -248,6 +259,10 @@ class Server:
         """Returns once the server has begun."""
         await self._write(f"library {task.value}", lambda ask: edits.maintain(ask, self.section_key, task))
 
+    async def scanning(self) -> bool:
+        """Whether a scan of the library goes on."""
+        return await self._read("looking at a scan", lambda ask: questions.scanning(ask, self.section_key))
+
     async def timeline(self, report: Report) -> str | None:
         """Tell Plex what a zone does; the answer is why it should stop, where it should."""
         return await self._call(
@@ -258,20 +273,7 @@ class Server:
 
     async def clients(self) -> list[Object]:
         """Those that the server itself sees in the house."""
-
-        def work(ask: _Ask) -> list[Object]:
-            root = ask.get("/clients")
-            return [
-                {
-                    "client": one.get("machineIdentifier"),
-                    "name": one.get("name") or one.get("title"),
-                    "product": one.get("product"),
-                    "device_class": one.get("deviceClass"),
-                }
-                for one in (() if root is None else root)
-            ]
-
-        return await self._read("reading the Plex players", work)
+        return await self._read("reading the Plex players", questions.clients)
 
     async def client_play(self, client: str, kind: MediaKind, key: int) -> None:
         """`client` is its name or identifier. Raises NoMatch."""

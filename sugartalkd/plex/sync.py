@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -46,7 +46,7 @@ class Job:
     """What the daemon wants done."""
 
     origin: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     section: str
     section_uuid: str
     machine_id: str

@@ -6,15 +6,22 @@ import asyncio
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 from sugartalkd.errors import PlexOffline, TimedOut
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+
+class Closable(Protocol):
+    """What a thread works with."""
+
+    def close(self) -> None: ...
+
+
 T = TypeVar("T")
-Tool = TypeVar("Tool")
+Tool = TypeVar("Tool", bound=Closable)
 
 GRACE: Final = 0.5
 """Seconds between the end of a call's own time and when it is given up: it should end by itself."""
@@ -28,6 +35,9 @@ class Threads(Generic[Tool]):
         self._pool = ThreadPoolExecutor(count, thread_name_prefix=f"plex {name}")
         self._make = make
         self._own = threading.local()
+        self._lock = threading.Lock()
+        self._idle: list[Tool] = []
+        self._closed = False
 
     async def run(self, what: str, limit: float, work: Callable[[Tool, float], T]) -> T:
         """Do it in one of the threads, within `limit` seconds of which waiting for a thread is part.
@@ -55,9 +65,26 @@ class Threads(Generic[Tool]):
     def close(self) -> None:
         """What runs ends by itself, what waits is dropped."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for tool in idle:
+            tool.close()
 
     def _work(self, work: Callable[[Tool, float], T], until: float) -> T:
         tool: Tool | None = getattr(self._own, "tool", None)
         if tool is None:
             tool = self._own.tool = self._make(until)
-        return work(tool, until)
+        else:
+            with self._lock:
+                if tool in self._idle:
+                    self._idle.remove(tool)
+        try:
+            return work(tool, until)
+        finally:
+            with self._lock:
+                closed = self._closed
+                if not closed:
+                    self._idle.append(tool)
+            if closed:
+                tool.close()

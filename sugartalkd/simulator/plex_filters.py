@@ -80,6 +80,8 @@ def test(name: str, value: str, kind: int) -> Test | None:
         return None
     string = field.rpartition(".")[2] in STRINGS
     wanted = [value] if string else value.split(",")
+    if operator in {">>", "<<"}:
+        return _compares(get, operator, float(value))
     every = all if operator in {"!", "!="} else any
 
     def holds(item: SimItem) -> bool:
@@ -93,13 +95,16 @@ def test(name: str, value: str, kind: int) -> Test | None:
     return holds
 
 
+def _compares(get: Callable[[SimItem], Any], operator: str, bound: float) -> Test:
+    """By itself because whole libraries are asked what changed since then."""
+    if operator == ">>":
+        return lambda item: (has := get(item)) is not None and has > bound
+    return lambda item: (has := get(item)) is not None and has < bound
+
+
 def _matches(has: object, operator: str, wanted: Sequence[str], *, string: bool) -> bool:
     if string:
         return _string_matches(str(has or "").lower(), operator, wanted[0].lower())
-    if operator in {">>", "<<"}:
-        number = float(wanted[0])
-        mine = -1.0 if has is None else float(str(has))
-        return mine > number if operator == ">>" else mine < number
     same = _text(has) in {one.lower() for one in wanted}
     return same != (operator in {"!", "!="})
 

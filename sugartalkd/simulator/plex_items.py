@@ -122,40 +122,51 @@ def album(item: SimAlbum) -> Element:
     return element
 
 
-def track(item: SimTrack, *, media: bool = True, summary: bool = True) -> Element:
-    record, owner = item.album, item.album.artist
-    key, record_key, owner_key = item.key, record.key, owner.key
-    owner_thumb, record_thumb = thumb(owner), thumb(record)
+def of_record(record: SimAlbum) -> Element:
+    """What all tracks of an album say about it and its artist."""
+    owner = record.artist
+    record_thumb = thumb(record)
     element: Element = {
-        "ratingKey": str(key),
-        "key": f"/library/metadata/{key}",
-        "parentRatingKey": str(record_key),
-        "grandparentRatingKey": str(owner_key),
-        "guid": item.guid,
+        "parentRatingKey": str(record.key),
+        "grandparentRatingKey": str(owner.key),
         "parentGuid": record.guid,
         "grandparentGuid": owner.guid,
         "type": "track",
-        "title": item.title,
-        "grandparentKey": f"/library/metadata/{owner_key}",
-        "parentKey": f"/library/metadata/{record_key}",
+        "grandparentKey": f"/library/metadata/{owner.key}",
+        "parentKey": f"/library/metadata/{record.key}",
         "grandparentTitle": owner.title,
         "parentTitle": record.title,
+        "thumb": record_thumb,
+        "parentThumb": record_thumb,
+        "grandparentThumb": thumb(owner),
+    }
+    if record.year is not None:
+        element["parentYear"] = record.year
+    return element
+
+
+def track(
+    item: SimTrack, *, record: Element | None = None, media: bool = True, summary: bool = True
+) -> Element:
+    """`record` is what `of_record` says, if that is known already."""
+    key = item.key
+    element: Element = {
+        "ratingKey": str(key),
+        "key": f"/library/metadata/{key}",
+        "guid": item.guid,
+        "title": item.title,
         "index": item.index,
         "parentIndex": item.disc,
         "ratingCount": item.popularity,
-        "thumb": record_thumb,
-        "parentThumb": record_thumb,
-        "grandparentThumb": owner_thumb,
         "duration": item.duration_ms,
         "addedAt": EPOCH + key,
         "updatedAt": item.updated_at,
+        **(of_record(item.album) if record is None else record),
     }
     if summary:
         element["summary"] = ""
     if item.performer is not None:
         element["originalTitle"] = item.performer
-    if record.year is not None:
-        element["parentYear"] = record.year
     if item.skips:
         element["skipCount"] = item.skips
     _heard(element, item)

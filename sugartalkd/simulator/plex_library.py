@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 from dataclasses import dataclass, field
 from itertools import count
@@ -18,6 +19,7 @@ T = TypeVar("T")
 EPOCH: Final = 1_700_000_000
 """When the first item was added, in Unix seconds."""
 
+_LARGE: Final = 50_000
 _CODECS: Final = ("mp3",) * 9 + ("flac",) * 7 + ("aac",) * 2 + ("alac", "ogg", "wav")
 
 
@@ -123,6 +125,9 @@ class PlexLibrary:
         self._add_core()
         self._invent(tracks)
         self._add_playlists()
+        if tracks >= _LARGE:
+            # The collector would look at all of it, again and again.
+            gc.freeze()
 
     # Building.
 
@@ -246,6 +251,11 @@ class PlexLibrary:
         track = self.track(album, title, codec, performer=performer, disc=disc)
         if odds > 0.99:  # noqa: PLR2004
             track.number = 0  # what Plex could not match
+        elif odds > 0.98 and performer is not None:  # noqa: PLR2004
+            # The same recording on its own record and on a compilation: one guid for both.
+            twin = _pick(self.tracks, rand())
+            track.number, track.title = twin.number, twin.title
+            track.performer = twin.performer or twin.album.artist.title
 
     def _title(self, language: int) -> str:
         rand = self._random.random
@@ -261,7 +271,10 @@ class PlexLibrary:
         rand = self._random.random
         while True:
             if rand() < 0.5:  # noqa: PLR2004
-                yield f"{_pick(words.FIRST_NAMES, rand())} {_pick(words.LAST_NAMES, rand())}"
+                last = _pick(words.LAST_NAMES, rand())
+                if rand() < 0.4:  # noqa: PLR2004
+                    last = f"{_pick(words.LAST_NAMES, rand())} {last}"
+                yield f"{_pick(words.FIRST_NAMES, rand())} {last}"
             else:
                 picked = [
                     _pick(part, rand()).title() for part in (words.THINGS, words.QUALITIES, words.THINGS)

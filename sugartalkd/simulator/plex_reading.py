@@ -17,7 +17,7 @@ from sugartalkd.simulator.plex_meta import meta_of
 from sugartalkd.simulator.plex_wire import answer, failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from sugartalkd.simulator.plex_library import SimItem
     from sugartalkd.simulator.plex_state import PlexState
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _KINDS: Final = {"artist": 8, "album": 9, "track": 10}
 _PER_HUB: Final = 3
+_SPELT: Final = 2000
+"""Of so many titles the hub search knows the spelling."""
 
 
 class Reading:
@@ -32,6 +34,7 @@ class Reading:
 
     def __init__(self, state: PlexState) -> None:
         self._state = state
+        self._folded: dict[int, tuple[int, Sequence[str]]] = {}
         self._orders: dict[tuple[int, str], tuple[int, Sequence[SimItem]]] = {}
 
     def routes(self) -> list[web.RouteDef]:
@@ -159,7 +162,7 @@ class Reading:
         query = list(request.query.items())
         try:
             found = filters.chosen(self._ordered(kind, request.query.get("sort", "")), kind, query)
-        except (filters.UnknownField, ValueError):
+        except (filters.UnknownField, ValueError, AttributeError, TypeError):
             return failure(400, "Bad Request")
         if "limit" in request.query:
             found = found[: int(request.query["limit"])]
@@ -185,9 +188,14 @@ class Reading:
         drop = (elements | fields) - {"", "Media", "summary"}
         media, summary = "Media" not in elements, "summary" not in fields
 
+        records: dict[int, Element] = {}
+
         def show(item: SimItem) -> Element:
             if isinstance(item, SimTrack):
-                element = items.track(item, media=media, summary=summary)
+                record = records.get(item.album.key)
+                if record is None:
+                    record = records[item.album.key] = items.of_record(item.album)
+                element = items.track(item, record=record, media=media, summary=summary)
             else:
                 element = items.element_of(item)
                 if not summary:
@@ -307,15 +315,23 @@ class Reading:
 
     # Searching.
 
+    def _titles(self, kind: int) -> Sequence[str]:
+        """Folded, until the library changes."""
+        library = self._state.library
+        version, kept = self._folded.get(kind, (-1, ()))
+        if version != library.version:
+            kept = [_folded(one.title) for one in library.of_kind(kind)]
+            self._folded[kind] = (library.version, kept)
+        return kept
+
     async def _search(self, request: web.Request) -> web.Response:
         phrase = _folded(request.query.get("query", ""))
         limit = int(request.query.get("limit", _PER_HUB))
         library = self._state.library
         hubs: list[Element] = []
         for name, kind in _KINDS.items():
-            hubs.append(
-                _hub(name, [items.element_of(one) for one in _best(library.of_kind(kind), phrase, limit)])
-            )
+            found = _best(self._titles(kind), library.of_kind(kind), phrase, limit)
+            hubs.append(_hub(name, [items.element_of(one) for one in found]))
         lists = [one for one in library.playlists.values() if phrase in _folded(one.title)]
         hubs.append(_hub("playlist", [items.playlist(one) for one in lists[:limit]]))
         for hub in hubs:
@@ -353,18 +369,17 @@ def _folded(text: str) -> str:
     return text.lower()
 
 
-def _best(candidates: Iterable[SimItem], phrase: str, limit: int) -> list[SimItem]:
-    """Titles that hold the phrase, the same title first; else those spelt like it."""
+def _best(titles: Sequence[str], named: Sequence[SimItem], phrase: str, limit: int) -> list[SimItem]:
+    """Items whose title holds the phrase, the same title first; else those spelt like it."""
     if not phrase:
         return []
-    titles = [(_folded(one.title), one) for one in candidates]
     found = [
-        (title != phrase, not title.startswith(phrase), -one.plays, place, one)
-        for place, (title, one) in enumerate(titles)
+        (title != phrase, not title.startswith(phrase), -named[place].plays, place)
+        for place, title in enumerate(titles)
         if phrase in title
     ]
     if found:
-        return [row[-1] for row in sorted(found)[:limit]]
-    few = titles[:2000]
-    close = set(get_close_matches(phrase, [title for title, _ in few], limit, 0.75))
-    return [one for title, one in few if title in close][:limit]
+        return [named[row[-1]] for row in sorted(found)[:limit]]
+    few = titles[:_SPELT]
+    close = set(get_close_matches(phrase, few, limit, 0.75))
+    return [named[place] for place, title in enumerate(few) if title in close][:limit]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from aiohttp import web
@@ -16,6 +17,7 @@ Element: TypeAlias = "dict[str, Any]"
 HTML: Final = "<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
 
 _TAGS: Final = {"artist": "Directory", "album": "Directory", "track": "Track", "playlist": "Playlist"}
+_special: Final = re.compile('[&<>"\n\r\t]').search
 _ESCAPES: Final = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}
 )
@@ -34,11 +36,11 @@ def _write(parts: list[str], tag: str, element: Element) -> None:
     for name, value in element.items():
         if isinstance(value, str):
             # The test is quicker than translating what hardly ever needs it.
-            text = value if value.isalnum() else value.translate(_ESCAPES)
+            text = value.translate(_ESCAPES) if _special(value) else value
             parts.append(f' {name}="{text}"')
         elif isinstance(value, list):
             children.append((name, cast("list[Element]", value)))
-        elif isinstance(value, bool):
+        elif value is True or value is False:
             parts.append(f' {name}="{value:d}"')
         else:
             parts.append(f' {name}="{value}"')

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sugartalkd.model import Capability
+from sugartalkd.model import UNHEARD, Capability
 from sugartalkd.topics.payload import IMAGES
 from sugartalkd.topics.row import having
 
@@ -36,7 +36,9 @@ class ArtworkRow:
 
     def value(self, state: ZoneState) -> object:
         """What to compare: the id says whether the bytes are others."""
-        shown = None if state.waiting else _shown(state)
+        if state.waiting:
+            return UNHEARD  # what an earlier run left behind stands until then, and no longer
+        shown = _shown(state)
         return None if shown is None else shown.id
 
     def render(self, state: ZoneState) -> bytes | None:

@@ -81,6 +81,13 @@ def _media_id(given: str | Object, action: str) -> str:
     return payload.name(payload.value(given, "media_id"), f"the media_id of {action}")
 
 
+def _only(given: str | Object, key: str, action: str) -> str:
+    """The one thing that a request takes, bare or in an object."""
+    if not isinstance(given, str):
+        listing.check_keys(given, action, (key,))
+    return payload.name(payload.value(given, key), f"the {key} of {action}")
+
+
 def _browse(given: str | Object) -> PlexBrowse:
     if isinstance(given, str):
         return PlexBrowse(payload.name(given, "media_id"), listing.PAGE, 0)
@@ -137,8 +144,10 @@ def _client_command(given: str | Object) -> PlexClientCommand:
     )
 
 
-def _artwork(given: str | Object) -> GetArtwork:
-    return GetArtwork(payload.name(payload.value(given, "artwork_id"), "artwork_id"))
+def _playlists(given: str | Object) -> PlexPlaylists:
+    if not isinstance(given, str):
+        listing.check_keys(given, "plex/playlists", ("limit", "offset"))
+    return PlexPlaylists(*listing.part(given))
 
 
 def _task(task: LibraryTask, summary: str, *, admin: bool = False) -> RequestRow:
@@ -156,11 +165,11 @@ REQUESTS: Final = (
     RequestRow("plex/browse", "What is in an artist, an album or a playlist; without one, the roots",
                'a media_id, or `{"media_id", "limit", "offset"}`', listing.ITEMS, _browse),
     RequestRow("plex/item", "Everything that Plex knows of an item", "media_id", "the item",
-               lambda given: PlexItem(_media_id(given, "plex/item"))),
+               lambda given: PlexItem(_only(given, "media_id", "plex/item"))),
     RequestRow("plex/rate", "Rate an item, two for each star; null takes the rating away",
                '`{"media_id", "rating": 0…10 or null}`', "`{}`", _rate),
     RequestRow("plex/playlists", "The playlists", '`{}` or `{"limit", "offset"}`', listing.ITEMS,
-               lambda given: PlexPlaylists(*listing.part(given))),
+               _playlists),
     RequestRow("plex/playlist/create", "Make a playlist; an artist or an album stands for its tracks",
                '`{"name", "items"}`', _ITEM, _create),
     RequestRow("plex/playlist/add", "Put items at its end", '`{"media_id", "items"}`', _ITEM,
@@ -168,7 +177,8 @@ REQUESTS: Final = (
     RequestRow("plex/playlist/remove", "Take items out", '`{"media_id", "items"}`', _ITEM,
                lambda given: PlexRemoveFromPlaylist(*_change(given, "plex/playlist/remove"))),
     RequestRow("plex/playlist/delete", "Delete a playlist", "media_id", "`{}`",
-               lambda given: PlexDeletePlaylist(_media_id(given, "plex/playlist/delete")), admin=True),
+               lambda given: PlexDeletePlaylist(_only(given, "media_id", "plex/playlist/delete")),
+               admin=True),
     _task(LibraryTask.SCAN, "Have Plex look for new and changed files; answered when it is through"),
     _task(LibraryTask.REFRESH, "Have Plex fetch all metadata again"),
     _task(LibraryTask.ANALYZE, "Have Plex analyze the library's files"),
@@ -185,5 +195,6 @@ REQUESTS: Final = (
                "`plex_login` event", "`{}`", '`{"code", "link", "expires_at"}`', lambda _given: PlexLogin(),
                admin=True),
     RequestRow("artwork", "A picture, by the artwork_id of an item or of now_playing", "artwork_id",
-               'the bytes, to an MQTT 5 Response Topic; else `{"content_type", "data"}`, base64', _artwork),
+               'the bytes, to an MQTT 5 Response Topic; else `{"content_type", "data"}`, base64',
+               lambda given: GetArtwork(_only(given, "artwork_id", "artwork"))),
 )  # fmt: skip

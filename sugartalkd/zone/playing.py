@@ -138,8 +138,8 @@ async def _follow(course: Course, started: Outcome) -> Outcome:
     devices = course.devices
     deadline = asyncio.get_running_loop().time() + RECEIVER_FOLLOWS
     while not _audible(devices.state):
-        if devices.state.receiver_up is None:
-            return started  # nobody can tell whether it follows
+        if devices.state.receiver_up is None or course.overtaken("power") or course.overtaken("input"):
+            return started  # nobody can tell whether it follows, or somebody wants something else of it
         if asyncio.get_running_loop().time() > deadline:
             failed = await _switch_over(course)
             return started if failed is None else Outcome(started.data, failed.error)
