@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import pytest
+
 from sugartalkd.aside import Aside
 from sugartalkd.errors import PlexOffline
 from sugartalkd.model import (
@@ -21,14 +23,13 @@ from sugartalkd.model import (
     ZoneId,
 )
 from sugartalkd.plex.shown import ShownArtwork
+from sugartalkd.simulator.local_broker import LocalBroker, find_mosquitto
 from sugartalkd.state import StateStore, now
-from tests.house import Watcher
+from tests.house import Broker, Watcher
 from tests.plex_home import home
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from tests.house import Broker
 
 TOPIC = "sugartalk/kitchen/artwork"
 
@@ -114,3 +115,42 @@ async def test_pictures_that_are_late_slow_or_away() -> None:
     await asyncio.sleep(0.01)
     assert (picture("b"), gallery.asked) == ("late", ["late"])
     await beside.end()
+
+
+async def test_a_broker_that_takes_only_small_messages(tmp_path: Path, address: str) -> None:
+    if find_mosquitto() is None:
+        pytest.skip("mosquitto is not installed")
+    async with (
+        LocalBroker(only="mosquitto", lines=["max_packet_size 3000"]) as local,
+        home(_where(local), tmp_path, address) as (_, plex, watcher),
+    ):
+        await watcher.publish("kitchen/artwork", b"\xff\xd8 of an earlier track", retain=True)
+        longest = max(plex.library.playlists.values(), key=lambda one: len(one.items))
+        reply = await watcher.ask("kitchen/play", {"playlist": longest.title})
+        assert reply["status"] == "ok", reply
+        await watcher.until(lambda: _queued(watcher) == len(longest.items))
+        queue = watcher.json("kitchen/queue")
+        assert 5 < len(queue["items"]) < queue["length"] == len(longest.items)
+        assert (queue["index"], queue["offset"]) == (0, 0)
+        assert queue["items"][0]["title"] == watcher.json("kitchen/now_playing")["title"]
+        await watcher.until(lambda: "title" in watcher.json("kitchen"))
+        await watcher.until(lambda: watcher.json("kitchen")["title"] == queue["items"][0]["title"])
+        assert "queue" not in watcher.json("kitchen")
+        await watcher.until(lambda: _shown(watcher) == b"")
+        long = await watcher.ask(
+            "bridge/request/plex/browse", {"media_id": "plex:root:artists", "limit": 500}
+        )
+        assert (long["error_code"], long["data"]) == ("out_of_range", {})
+        picture = await watcher.ask(
+            "bridge/request/artwork", watcher.json("kitchen/now_playing")["artwork_id"]
+        )
+        assert picture["error_code"] == "out_of_range"
+
+
+def _where(local: LocalBroker) -> Broker:
+    return Broker("127.0.0.1", local.port, local.port5, local.name)
+
+
+def _queued(watcher: Watcher) -> int:
+    queue: dict[str, int] = watcher.json("kitchen/queue") or {"length": 0}
+    return queue["length"]

@@ -117,9 +117,8 @@ def corrections(connection: sqlite3.Connection, word: str) -> list[str]:
     for length in lengths:
         names += [f"<{word[:ends]}{length}", f">{word[-ends:]}{length}"]
     marks = ",".join("?" * len(names))
-    found = dict(
-        connection.execute(f"SELECT name, tokens FROM bucket WHERE name IN ({marks})", names).fetchall()
-    )  # noqa: S608
+    sql = f"SELECT name, tokens FROM bucket WHERE name IN ({marks})"  # noqa: S608
+    found = dict(connection.execute(sql, names).fetchall())
     heard = found.pop(names[0], "").split()
     places: dict[str, tuple[float, int, str]] = {}
     for choices, cutoff, bonus in (

@@ -8,7 +8,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 import aiomqtt
@@ -87,6 +87,8 @@ class Outgoing:
     correlation: bytes | None = None
     status: str | None = None
     """User property of a reply: a flow can route on it without parsing."""
+    less: Callable[[int], Outgoing | None] | None = None
+    """What goes out instead where the broker takes only so many bytes; without it, nothing does."""
 
 
 @dataclass(slots=True)
@@ -221,16 +223,22 @@ class Connection:
     def send(self, message: Outgoing) -> None:
         """Hand a message to the broker without waiting; whoever sends many awaits `room` in between."""
         topic_size = len(message.topic.encode())
-        size = topic_size + len(message.payload) + len(message.correlation or b"") + PACKET_OVERHEAD
         limit = self._client.packet_limit
-        if topic_size > TOPIC_LIMIT or (limit is not None and size > limit):
-            if message.retain and message.content_type in IMAGES:
-                self.send(replace(message, payload=b"", content_type=None))  # better none than the last one
-            self._counters.dropped += 1
+        room = TOPIC_LIMIT - topic_size
+        if room >= 0 and limit is not None:
+            room = limit - topic_size - len(message.correlation or b"") - PACKET_OVERHEAD
+        if room < 0 or (limit is not None and len(message.payload) > room):
             if (topic := message.topic[:SHOWN_TOPIC]) not in self._too_large:
                 self._too_large.add(topic)
-                _log.warning("larger than the broker takes, not sent", topic=topic, size=size, limit=limit)
-            return
+                size = len(message.payload)
+                _log.warning(
+                    "larger than the broker takes, not sent whole", topic=topic, size=size, limit=limit
+                )
+            less = None if room < 0 or message.less is None else message.less(room)
+            if less is None:
+                self._counters.dropped += 1
+                return
+            message = less
         self._client.send(message, _properties_of(message) if self._version5 else None)
         self._counters.published += 1
 

@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import deque
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sugartalkd.log import get_logger
 from sugartalkd.model import (
-    PLAYER_SCALE,
     UNHEARD,
-    ZONE_ID,
-    Capability,
     LinkId,
     LinkState,
     LinkWord,
-    Owner,
-    ReceiverId,
     Zone,
     ZoneId,
     receiver_link,
 )
 from sugartalkd.mqtt.broker import Connection, Outgoing
+from sugartalkd.mqtt.zone_list import described, retained_zones
 from sugartalkd.state import now
-from sugartalkd.topics import EVENTS, STATES, SUBSCRIPTIONS, bridge
-from sugartalkd.topics.payload import JSON, encode, plain_number, stamp
+from sugartalkd.topics import EVENTS, STATES, SUBSCRIPTIONS, bridge, queue
+from sugartalkd.topics.payload import JSON, encode, stamp
 from sugartalkd.topics.zone_state import snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from sugartalkd.merge import ZoneState
@@ -43,6 +38,14 @@ SNAPSHOT_PAUSE: Final = 0.1
 """Seconds in which changes of a zone are gathered into one snapshot."""
 OUTBOX_LIMIT: Final = 2_000
 """Messages that may wait for the broker; beyond that the oldest are dropped."""
+
+
+class _Way(NamedTuple):
+    """How a retained topic is sent."""
+
+    qos: int
+    content_type: Callable[[bytes], str | None]
+    less: Callable[[int], bytes | None] | None = None
 
 
 class Publisher:
@@ -66,7 +69,7 @@ class Publisher:
         self._last_changed: dict[ZoneId, datetime] = {}
         self._marked: dict[str, Callable[[], bytes | None]] = {}
         """Topics below the base that differ from what the broker has, and how to make their payload."""
-        self._properties: dict[str, tuple[int, Callable[[bytes], str | None]]] = {}
+        self._ways: dict[str, _Way] = {}
         """QoS of each topic, and the content type of what is published there."""
         self._outbox: deque[Outgoing] = deque(maxlen=OUTBOX_LIMIT)
         self._snapshots: dict[ZoneId, asyncio.TimerHandle] = {}
@@ -149,7 +152,7 @@ class Publisher:
 
     def found_retained_zones(self, raw: bytes) -> None:
         """Clear what an earlier run left behind: zones and receivers that are gone, topics lost."""
-        for old in _retained_zones(raw):
+        for old in retained_zones(raw):
             state = self._store.zones.get(old.id)
             if state is None:
                 self._forget(old)
@@ -235,8 +238,12 @@ class Publisher:
             state = self._store.zones.get(zone)
             return None if state is None else row.render(state)
 
+        def less(room: int) -> bytes | None:
+            state = self._store.zones.get(zone)
+            return None if state is None else row.less(state, room)
+
         path = f"{zone}/{row.path}"
-        self._properties[path] = (row.qos, row.content_type)
+        self._ways[path] = _Way(row.qos, row.content_type, less)
         self._mark(path, make)
 
     def _mark_link(self, link: LinkId) -> None:
@@ -244,12 +251,12 @@ class Publisher:
             state = self._store.links.get(link)
             return b"" if state is None else state.word.encode()
 
-        self._properties[_link_path(link)] = (1, _plain)
+        self._ways[_link_path(link)] = _Way(1, _plain)
         self._mark(_link_path(link), make)
 
     def _mark_zones(self) -> None:
         self._mark(
-            bridge.ZONES.path, lambda: encode([_described(one.zone) for one in self._store.zones.values()])
+            bridge.ZONES.path, lambda: encode([described(one.zone) for one in self._store.zones.values()])
         )
 
     def _mark_snapshot(self, zone: ZoneId) -> None:
@@ -259,6 +266,16 @@ class Publisher:
                 return None
             return encode(snapshot(self._rows[zone], state, self._last_changed.get(zone) or now()))
 
+        def less(room: int) -> bytes | None:
+            """Without what is queued, which has a topic of its own."""
+            state = self._store.zones.get(zone)
+            if state is None:
+                return None
+            rows = tuple(row for row in self._rows[zone] if row.path != queue.PATH)
+            content = encode(snapshot(rows, state, self._last_changed.get(zone) or now()))
+            return content if len(content) <= room else None
+
+        self._ways[zone] = _Way(1, _json, less)
         self._mark(zone, make)
 
     def _snapshot_soon(self, zone: ZoneId) -> None:
@@ -303,9 +320,19 @@ class Publisher:
 
     def _outgoing(self, path: str, content: bytes) -> Outgoing:
         """A retained topic's message; zone snapshots and everything of the bridge but its words are JSON."""
-        qos, typed = self._properties.get(path, (1, _plain if path == bridge.STATE.path else _json))
-        content_type = typed(content) if content else None
-        return Outgoing(self._topic(path), content, qos=qos, retain=True, content_type=content_type)
+        way = self._ways.get(path) or _Way(1, _plain if path == bridge.STATE.path else _json)
+
+        def less(room: int) -> Outgoing | None:
+            content = None if way.less is None else way.less(room)
+            return None if content is None else whole(content)
+
+        def whole(content: bytes) -> Outgoing:
+            content_type = way.content_type(content) if content else None
+            return Outgoing(
+                self._topic(path), content, qos=way.qos, retain=True, content_type=content_type, less=less
+            )
+
+        return whole(content)
 
     def _topic(self, path: str) -> str:
         return f"{self._base}/{path}"
@@ -321,56 +348,3 @@ def _json(_content: bytes) -> str:
 
 def _link_path(link: LinkId) -> str:
     return bridge.LINK.path.format(link=link)
-
-
-def _described(zone: Zone) -> Json:
-    """One element of `bridge/zones`."""
-    has_volume = Capability.VOLUME in zone.capabilities
-    return {
-        "id": zone.id,
-        "name": zone.name,
-        "receiver": zone.receiver,
-        "receiver_zone": None if zone.receiver is None else zone.receiver_zone.value,
-        "player": zone.player_name,
-        "capabilities": [one.value for one in Capability if one in zone.capabilities],
-        "volume": {
-            "min": plain_number(zone.scale.minimum),
-            "max": plain_number(zone.scale.maximum),
-            "step": plain_number(zone.scale.step),
-            "max_volume": None if zone.max_volume is None else plain_number(zone.max_volume),
-        }
-        if has_volume
-        else None,
-        "inputs": [
-            {"id": one.id, "name": one.name, "label": one.label, "hidden": one.hidden} for one in zone.inputs
-        ],
-        "sound_modes": list(zone.sound_modes),
-        "settings": list(zone.settings),
-    }
-
-
-def _retained_zones(raw: bytes) -> Iterable[Zone]:
-    """What an earlier run said of its zones, as far as clearing needs it; anything odd is skipped."""
-    try:
-        found = cast("Json", json.loads(raw))
-    except (ValueError, RecursionError):
-        return
-    for one in found if isinstance(found, list) else []:
-        if not isinstance(one, dict):
-            continue
-        zone, words, volume = one.get("id"), one.get("capabilities"), one.get("volume")
-        receiver, settings = one.get("receiver"), one.get("settings")
-        if not isinstance(zone, str) or not ZONE_ID.fullmatch(zone):
-            continue
-        known = {word for word in words if isinstance(word, str)} if isinstance(words, list) else set[str]()
-        maximum = volume.get("max") if isinstance(volume, dict) else None
-        yield Zone(
-            ZoneId(zone),
-            zone,
-            receiver=ReceiverId(receiver) if isinstance(receiver, str) and receiver else None,
-            settings=tuple(name for name in settings if isinstance(name, str))
-            if isinstance(settings, list)
-            else (),
-            owner=Owner.PLAYER if maximum == PLAYER_SCALE.maximum else Owner.RECEIVER,
-            capabilities=frozenset(one for one in Capability if one.value in known),
-        )

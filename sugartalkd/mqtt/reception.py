@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from sugartalkd.command import BridgeCommand, Reread, SendRaw
@@ -12,6 +12,7 @@ from sugartalkd.errors import (
     Expired,
     Forbidden,
     Internal,
+    OutOfRange,
     RetainedCommand,
     SugartalkError,
     Superseded,
@@ -185,14 +186,20 @@ class Reception:
         content, content_type = payload.encode(self._reply(slip, outcome)), JSON
         if (picture := outcome.artwork) is not None and slip.response_topic is not None:
             content, content_type = picture.data, picture.content_type
-        self._out.post(
-            Outgoing(
-                slip.response_topic or f"{self._base}/{slip.where.reply_topic}",
-                content,
-                content_type=content_type,
-                correlation=slip.message.correlation if slip.response_topic is not None else None,
-                status="ok" if error is None else "error",
-            )
+
+        def less(room: int) -> Outgoing:
+            why = OutOfRange(f"the answer has {len(content)} bytes, the broker takes {room}; ask for less")
+            return self._message(slip, payload.encode(self._reply(slip, Outcome(error=why))), JSON, ok=False)
+
+        self._out.post(replace(self._message(slip, content, content_type, ok=error is None), less=less))
+
+    def _message(self, slip: _Slip, content: bytes, content_type: str, *, ok: bool) -> Outgoing:
+        return Outgoing(
+            slip.response_topic or f"{self._base}/{slip.where.reply_topic}",
+            content,
+            content_type=content_type,
+            correlation=slip.message.correlation if slip.response_topic is not None else None,
+            status="ok" if ok else "error",
         )
 
     def _reply(self, slip: _Slip, outcome: Outcome) -> Object:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, Protocol
 
 from sugartalkd import resolver
-from sugartalkd.library import Builder, Finder, Match, Matches, Reader
+from sugartalkd.library import Builder, Finder, Matches, Reader
 from sugartalkd.library.reading import opened
+from sugartalkd.log import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
     from sugartalkd.command import Wished
     from sugartalkd.library import Entry
 
+_log = get_logger(__name__)
+
 LIVE: Final = 20
 """Items of each kind that the server is asked for."""
 MOST_PHRASES: Final = 3
-UNLIKE: Final = 0.3
-"""How well something fits whose name is not like what was wished, but for which the server has a reason."""
 
 
 class Searching(Protocol):
@@ -35,33 +36,27 @@ def phrases(wished: Wished) -> tuple[str, ...]:
     said = next((one for one in (wished.phrase, wished.album, wished.artist) if one), None)
     if said is None:
         return ()
-    titles = (one.title or one.artist for one in resolver.readings(said))
-    return tuple(sorted(dict.fromkeys((said, *titles)), key=len)[:MOST_PHRASES])
+    titles = [one.title or one.artist for one in resolver.readings(said)]
+    return tuple(sorted({said, *filter(None, titles)}, key=lambda one: (len(one), one))[:MOST_PHRASES])
 
 
-async def ask(server: Searching, wished: Wished, question: Callable[[Finder, Wished], Matches]) -> Matches:
+async def ask(server: Searching, wished: Wished, question: Callable[[Finder], Matches]) -> Matches:
     """The answer to a question to the index, if that were made of what the server finds."""
     for phrase in phrases(wished):
         if found := await server.hub_search(phrase, LIVE):
-            return await asyncio.to_thread(_answered, found, wished, question)
+            try:
+                return await asyncio.to_thread(_answered, found, question)
+            except (OSError, sqlite3.Error) as error:  # a system without room for temporary files
+                _log.warning("what the Plex server found cannot be looked through", reason=str(error))
+                break
     return Matches()
 
 
-def _answered(
-    entries: Sequence[Entry], wished: Wished, question: Callable[[Finder, Wished], Matches]
-) -> Matches:
+def _answered(entries: Sequence[Entry], question: Callable[[Finder], Matches]) -> Matches:
     with TemporaryDirectory(prefix="sugartalk-") as folder:
         path = Path(folder) / "found.sqlite"
         with Builder(path) as builder:
             builder.add(entries)
             builder.finish()
         with closing(opened(path)) as connection:
-            return _matches(Finder(Reader(connection)), wished, question)
-
-
-def _matches(finder: Finder, wished: Wished, question: Callable[[Finder, Wished], Matches]) -> Matches:
-    matches = question(finder, wished)
-    if matches.total or matches.items:
-        return matches
-    others = question(finder, replace(wished, phrase=None))
-    return replace(others, items=tuple(Match(one.entry, UNLIKE) for one in others.items), ambiguous=True)
+            return question(Finder(Reader(connection)))

@@ -63,7 +63,9 @@ class PlexMusic:
 
     async def find(self, wished: Wished) -> Found:
         """What a phrase means. Raises NoMatch, and while there is no index what the server raises."""
-        matches = await self._looked_up(self._link.library.find(wished), wished, Finder.find)
+        matches = await self._looked_up(
+            self._link.library.find(wished), wished, lambda finder: finder.find(wished)
+        )
         if not matches.items:
             raise NoMatch(await self._nothing(wished))
         best, *others = (translate.item(one.entry, one.score) for one in matches.items)
@@ -73,13 +75,13 @@ class PlexMusic:
         matches = await self._looked_up(
             self._link.library.search(wished, limit, offset),
             wished,
-            lambda finder, wished: finder.search(wished, limit, offset),
+            lambda finder: finder.search(wished, limit, offset),
         )
         items = tuple(translate.item(one.entry, one.score) for one in matches.items)
         return Page(items, matches.total, offset)
 
     async def _looked_up(
-        self, indexed: Awaitable[Matches], wished: Wished, question: Callable[[Finder, Wished], Matches]
+        self, indexed: Awaitable[Matches], wished: Wished, question: Callable[[Finder], Matches]
     ) -> Matches:
         """What the index answers; what the server finds itself where that has nothing, or is not there."""
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from sugartalkd.command import ClearQueue, JumpInQueue, MoveInQueue, RemoveFromQueue, SaveQueue
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sugartalkd.merge import ZoneState
     from sugartalkd.model import Json, Object, PlayerState, Unheard
 
+PATH: Final = "queue"
 LAST: Final = 100_000
 """An index that no queue reaches."""
 
@@ -58,9 +59,21 @@ def _json(shown: _Shown) -> Json:
     }
 
 
+def _shorter(shown: _Shown) -> _Shown | None:
+    """Half of the items, around the present one."""
+    queue = shown.queue
+    if not queue.items:
+        return None
+    half = len(queue.items) // 2
+    present = 0 if shown.index is None else shown.index - queue.offset
+    first = max(0, min(present - half // 2, len(queue.items) - half))
+    items = queue.items[first : first + half]
+    return replace(shown, queue=replace(queue, offset=queue.offset + first, items=items))
+
+
 STATES: Final = (
     StateRow(
-        "queue",
+        PATH,
         "What is queued, at most 200 items around the present one",
         objects(
             'JSON: `{"index","length","offset","shuffle","repeat",'
@@ -69,6 +82,7 @@ STATES: Final = (
         ),
         _read,
         having(Capability.QUEUE),
+        shorten=_shorter,
     ),
 )
 

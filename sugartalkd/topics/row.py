@@ -40,6 +40,8 @@ class StateRow(Generic[V]):
     read: Callable[[ZoneState], V | Unheard | None]
     has: Callable[[Zone], bool] = always
     qos: int = 1
+    shorten: Callable[[V], V | None] | None = None
+    """Less of a value; `None` if there is no less."""
 
     def value(self, state: ZoneState) -> object:
         """What to compare: equal values need no publishing."""
@@ -49,6 +51,15 @@ class StateRow(Generic[V]):
         """The payload, or `None` while the old retained one stands."""
         current = self.read(state)
         return None if isinstance(current, Unheard) else self.kind.write(current)
+
+    def less(self, state: ZoneState, room: int) -> bytes | None:
+        """The payload in at most so many bytes, or `None`."""
+        current = self.read(state)
+        while self.shorten is not None and current is not None and current is not UNHEARD:
+            current = self.shorten(current)
+            if current is not None and len(content := self.kind.write(current)) <= room:
+                return content
+        return None
 
     def json(self, state: ZoneState) -> Json:
         """The same value for the zone's snapshot; `null` where nothing is known."""
@@ -79,6 +90,7 @@ class AnyStateRow(Protocol):
     def payload(self) -> str: ...
     def value(self, state: ZoneState) -> object: ...
     def render(self, state: ZoneState) -> bytes | None: ...
+    def less(self, state: ZoneState, room: int) -> bytes | None: ...
     def content_type(self, content: bytes) -> str | None: ...
     def json(self, state: ZoneState) -> Json: ...
 
