@@ -29,6 +29,7 @@ _SECRET_TEXTS: Final = (
     (re.compile(r"(X-Plex-Token=)[^&\s\"']+"), rf"\1{MASK}"),
     (re.compile(r"([?&]pw=)[^&\s\"']+"), rf"\1{MASK}"),
     (re.compile(r"(://)[^/@\s\"']+@"), rf"\1{MASK}@"),
+    (re.compile(r"(/a/)[A-Za-z0-9_-]{12}(\.)"), rf"\1{MASK}\2"),  # who knows it may fetch the audio
 )
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _known_secrets: set[str] = set()

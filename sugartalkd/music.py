@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sugartalkd.config import Config, PlexConfig
+    from sugartalkd.media.server import MediaServer
     from sugartalkd.model import Artwork, Object, ZoneId
     from sugartalkd.parts import Parts
     from sugartalkd.play_queue.queues import PlayQueues
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from sugartalkd.plex.shown import ShownArtwork
     from sugartalkd.state import StateStore
 
-_PARTS: Final = ("plex", "media", "plex reports", "artwork")
+_MEDIA: Final = "media"
+_PARTS: Final = ("plex", "plex audio", "plex reports", "artwork")
 ARTWORK: Final = "artwork"
 """The folder for pictures, in the state folder."""
 
@@ -52,6 +54,7 @@ class MusicLibrary:
         self._stop_zone = stop_zone
         self._link: PlexLink | None = None
         self._system: PlexMusic | None = None
+        self._server: MediaServer | None = None
         self._reports: Reports | None = None
         self._shown: ShownArtwork | None = None
 
@@ -79,6 +82,9 @@ class MusicLibrary:
             return
         for part in _PARTS:
             self._parts.cancel(part)
+        if new.plex is None or old is None or old.media != new.media:
+            self._parts.cancel(_MEDIA)  # else what plays goes on, by the URLs that players have
+            self._server = None
         self._link = self._system = None
         self._queues.music = self._queues.streams = None
         self._store.put_link(PLEX_LINK, LinkState(LinkWord.DISABLED, since=now()))
@@ -102,12 +108,17 @@ class MusicLibrary:
         pictures = PlexPictures(link, self._folder / ARTWORK)
         system = PlexMusic(link, pictures)
         audio = PlexAudio(link, link.key_of)
-        media = config.media
-        server = MediaServer(audio, pictures, bind=media.bind, advertise=media.advertise, port=media.port)
+        server, media = self._server, config.media
+        if server is None:
+            server = MediaServer(audio, pictures, bind=media.bind, advertise=media.advertise, port=media.port)
+            self._server = server
+            self._parts.start(_MEDIA, server.run)
+        else:
+            server.renew(audio, pictures)
 
-        async def serve() -> None:
+        async def end_with_it() -> None:
             try:
-                await server.run()
+                await asyncio.get_running_loop().create_future()
             finally:
                 await asyncio.gather(audio.end(), pictures.end())
 
@@ -117,6 +128,6 @@ class MusicLibrary:
         self._link, self._system = link, system
         self._queues.music, self._queues.streams = system, server
         self._parts.start("plex", link.run)
-        self._parts.start("media", serve)
+        self._parts.start("plex audio", end_with_it)
         self._parts.start("plex reports", self._reports.run)
         self._parts.start("artwork", self._shown.run)

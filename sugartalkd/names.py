@@ -120,6 +120,18 @@ _GERMAN: Final = str.maketrans(
 )
 
 
+class _Rest(dict[int, str | None]):
+    """What becomes of every other character: marks vanish, what is no letter or digit parts words."""
+
+    def __missing__(self, code: int) -> str | None:
+        one = chr(code)
+        self[code] = None if unicodedata.combining(one) else one.casefold() if one.isalnum() else " "
+        return self[code]
+
+
+_REST: Final = _Rest({**_LETTERS, ord("&"): " and "})
+
+
 def plain(text: str) -> str:
     """Small letters and digits of every script without marks, in words; `''` for punctuation alone."""
     if "." in text or "*" in text:
@@ -130,11 +142,10 @@ def plain(text: str) -> str:
         text = _PLUS.sub(" and ", text)
     if text.isascii():
         return " ".join(text.lower().translate(_ASCII).split())
-    text = unicodedata.normalize("NFKD", text.translate(_LETTERS)).casefold()  # some signs are capitals
-    text = "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one))
-    text = unicodedata.normalize("NFC", text.translate(_LETTERS)).replace("&", " and ")
-    text = "".join(one if one.isalnum() else " " for one in text)
-    return " ".join(_IDEOGRAPH.sub(r" \1 ", text).split())
+    text = unicodedata.normalize("NFKD", text.translate(_LETTERS).casefold()).translate(_REST)
+    if not text.isascii():
+        text = _IDEOGRAPH.sub(r" \1 ", unicodedata.normalize("NFC", text))
+    return " ".join(text.split())
 
 
 def latin(text: str) -> str:

@@ -59,7 +59,11 @@ class Parts:
 
     async def _after(self, before: asyncio.Task[None] | None, name: str, job: Job) -> None:
         if before is not None:
-            await asyncio.wait([before])
+            try:
+                await asyncio.wait([before])
+            except asyncio.CancelledError:
+                await asyncio.wait([before])  # whoever comes after us waits for it through us
+                raise
         await kept(name, job, self._failed)
 
 

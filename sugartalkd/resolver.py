@@ -102,6 +102,7 @@ _FROM: Final = re.compile(
     r" (?:from|off|off of|on|in|of) (?:(?:the|their|his|her) )?"
     r"(?:(?:album|record|lp|ep|soundtrack|cd|artist|band) )?"
 )
+_GUEST: Final = re.compile(r"(.+) (?:feat|featuring|ft) .+")
 _WHOSE: Final = re.compile(r"(.*\w)(?:['’]s|s['’])\s+(\S.*)", re.IGNORECASE | re.DOTALL)
 _YEAR: Final = re.compile(r"(?:(.+?) (?:from |in |of )?((?:19|20)\d\d)|((?:19|20)\d\d) (.+))")
 _VERSION_WORDS: Final = re.compile(
@@ -169,6 +170,7 @@ def _parsed(text: str, weight: float) -> Iterator[Reading]:
                 yield Reading("greatest hits", artist=by, kind=MediaKind.ALBUM, weight=weight - 0.004)
             yield Reading(by, kind=MediaKind.ARTIST, weight=weight - 0.014)
             yield Reading(by, kind=MediaKind.ALBUM, weight=weight - 0.024)
+            yield Reading("", artist=by, kind=MediaKind.TRACK, weight=weight - 0.034)
         elif _KINDS[one] in {MediaKind.TRACK, MediaKind.ALBUM}:
             yield Reading("", artist=by, kind=_KINDS[one], weight=weight - 0.004)
     if (found := _KIND_LAST.fullmatch(text)) and not _KIND_FIRST.fullmatch(text):
@@ -184,6 +186,8 @@ def _parsed(text: str, weight: float) -> Iterator[Reading]:
         yield from _sources(found[2], _KINDS[found[1]], weight)
     if found := _OF_ARTIST.fullmatch(text):
         yield Reading(found[1], kind=MediaKind.ARTIST, weight=weight - 0.014)
+    if found := _GUEST.fullmatch(text):
+        yield Reading(found[1], weight=weight - 0.01)
     yield from _split(text, None, weight)
 
 
@@ -248,7 +252,7 @@ _UNASKED: Final = (
     (Version.REMIX, 0.07),
     (Version.LIVE, 0.06),
     (Version.ACOUSTIC, 0.05),
-    (Version.COMPILATION, 0.0015),
+    (Version.COMPILATION, 0.0001),
     (Version.OTHER, 0.001),
 )
 _UNASKED_BITS: Final = tuple((int(flag), amount) for flag, amount in _UNASKED)
@@ -264,7 +268,10 @@ _KIND_ORDER: Final = {
     MediaKind.PLAYLIST: 0.003,
     MediaKind.TRACK: 0.0,
 }
-_LIKING: Final = 0.002
+_HARDLY_PLAYED: Final = 0.08
+"""Two plays, say."""
+_BETTER_KNOWN: Final = 0.1
+_LIKING: Final = 0.004
 
 
 def near(wished: str, there: str) -> float:
@@ -380,6 +387,17 @@ def _version_penalty(there: int, asked: int, tolerated: int) -> float:
     if unasked:
         penalty += max(amount for flag, amount in _UNASKED_BITS if flag & unasked)
     return penalty
+
+
+def better_known(album: Candidate, track: Candidate) -> bool:
+    """Whether a track is meant although an album of somebody else fits as well: that one nobody plays."""
+    return (
+        album.kind is MediaKind.ALBUM
+        and track.kind is MediaKind.TRACK
+        and album.artists != track.artists
+        and album.liking < _HARDLY_PLAYED
+        and track.liking - album.liking > _BETTER_KNOWN
+    )
 
 
 def rank(fitting: float, candidate: Candidate) -> float:

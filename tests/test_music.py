@@ -76,3 +76,26 @@ async def test_a_restart_starts_nothing_and_play_goes_on(
         assert watcher.json("kitchen/queue")["length"] > 3
         assert (await watcher.ask("kitchen/command", "play"))["status"] == "ok"
         await watcher.until(lambda: watcher.json("kitchen/now_playing")["album"] == "Abbey Road")
+
+
+async def test_a_play_that_is_refused_leaves_everything_as_it_was(
+    broker: Broker, tmp_path: Path, address: str
+) -> None:
+    async with home(broker, tmp_path, address) as (_, plex, watcher):
+        await watcher.ask("kitchen/play", "the album abbey road")
+        await watcher.until(lambda: watcher.json("kitchen/now_playing")["title"] == "Come Together")
+        await plex.stop()
+        refused = await watcher.ask("kitchen/play", "metallica", 15)
+        assert refused["error_code"] == "plex_offline", refused
+        await plex.start()
+        queue, playing = watcher.json("kitchen/queue"), watcher.json("kitchen/now_playing")
+        assert queue["items"][0]["title"] == "Come Together"
+        assert playing["album"] == "Abbey Road"
+        await watcher.until(lambda: watcher.json("kitchen/now_playing")["title"] == "Something", 10)
+
+
+async def test_what_is_no_phrase_is_not_played(broker: Broker, tmp_path: Path, address: str) -> None:
+    async with home(broker, tmp_path, address) as (house, _, watcher):
+        for payload in ('{"query": ', "{'query': 'abbey road'}", "null", "http://127.0.0.1/a.mp3"):
+            assert (await watcher.ask("kitchen/play", payload))["error_code"] == "bad_payload", payload
+        assert not [one for one in house.heos.ledger if one.command == "browse/play_stream"]

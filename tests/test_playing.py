@@ -86,3 +86,19 @@ async def test_a_player_inside_starts_and_the_receiver_follows_or_is_told(
         assert watcher.text("living_room/input") == "NET"
         told = [frame for frame in house.frames()[sent:] if frame in {"ZMON", "PWON", "SINET"}]
         assert bool(told) is not follows
+
+
+async def test_announcements_wait_for_each_other_and_leave_the_volume(
+    broker: Broker, tmp_path: Path, address: str
+) -> None:
+    async with running(broker, tmp_path, address) as house, Watcher(broker) as watcher:
+        await watcher.wait("bridge/connection/heos", "online")
+        house.heos.url_duration_ms = 500
+        await watcher.ask("kitchen/volume/set", "20")
+        house.heos.ledger.clear()
+        replies = await asyncio.gather(
+            *(watcher.ask("kitchen/announce", URL | {"volume": volume}, 10) for volume in (30, 50))
+        )
+        assert [one["status"] for one in replies] == ["ok", "ok"]
+        assert house.volumes() == [30, 20, 50, 20]
+        assert all("volume" in one["data"]["restored"] for one in replies)

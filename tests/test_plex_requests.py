@@ -124,6 +124,8 @@ async def test_filters_narrow_a_search(broker: Broker, tmp_path: Path, address: 
             f"{PLEX}/playlist/create", {"name": "x", "items": page["items"][0]["media_id"]}
         )
         assert (made["error_code"], made["retryable"]) == ("plex_offline", True)
+        both = await _ok(watcher, "search", {"artist": "the beatles", "year": 1969, "limit": 100})
+        assert {one["type"] for one in both["items"]} == {"album", "track"}
 
 
 async def test_playlists_are_made_and_edited(broker: Broker, tmp_path: Path, address: str) -> None:

@@ -64,6 +64,8 @@ _LIKED_MORE: Final = 0.15
 _MOST_ROWS: Final = 120
 _MOST_QUERIES: Final = 60
 _MOST_WORDS: Final = 12
+_AS_WELL: Final = 0.001
+"""Fits that are no further apart are equal."""
 _CANDIDATE: Final = "SELECT e.id, e.nt, e.na, e.nb, e.nx, e.version, e.year FROM "
 _EXACT: Final = _CANDIDATE + "exact JOIN entry e ON e.id = exact.id WHERE exact.hash = ?"
 _WITH_WORDS: Final = _CANDIDATE + "names JOIN entry e ON e.id = names.rowid WHERE names MATCH ?"
@@ -121,7 +123,12 @@ class Finder:
                 if search.best >= _GOOD:
                     break
         ranked = sorted(search.found.items(), key=lambda one: (-one[1][0], one[0]))
-        return [(row, fit, candidate) for row, (_, fit, candidate) in ranked if fit >= _LEAST]
+        best = [(row, fit, candidate) for row, (_, fit, candidate) in ranked if fit >= _LEAST]
+        for place, (_, fit, candidate) in enumerate(best[:_ALTERNATIVES]):
+            if fit >= best[0][1] - _AS_WELL and resolver.better_known(best[0][2], candidate):
+                best.insert(0, best.pop(place))
+                break
+        return best
 
     def _exact(self, search: _Search, meanings: list[Reading], telling_first: list[Reading]) -> None:
         """Names as they are, then the words as they are."""
@@ -322,9 +329,13 @@ class Finder:
     def search(self, wished: Wished, limit: int, offset: int) -> Matches:
         """A page of everything that fits, best first."""
         wished = storable(wished)
+        if not (wished.phrase or "").strip():
+            found = Matches(*listing.listed(self._reader, wished, limit, offset))
+            if found.total:
+                return found
         ranked = self._ranked(wished)
         if ranked is None:
-            return Matches(*listing.listed(self._reader, wished, limit, offset))
+            return Matches()
         best = [(row, fit) for row, fit, _ in ranked]
         return Matches(*listing.continued(self._reader, wished, best, limit, offset))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from sugartalkd.library.entry import NotSynced
 from sugartalkd.library.finding import Finder
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from sugartalkd.model import MediaKind
 
 T = TypeVar("T")
+
+_BROKEN: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 class Library:
@@ -91,6 +93,8 @@ class Library:
             raise NotSynced(f"the index of the music library cannot be read: {problem}") from problem
         except sqlite3.DatabaseError as problem:
             self._leave()
+            if getattr(problem, "sqlite_errorcode", None) not in _BROKEN:  # a fault of ours as well
+                raise
             drop(self._path)
             raise NotSynced(
                 f"the index of the music library was broken and is dropped: {problem}"

@@ -35,7 +35,7 @@ def matches(reader: Reader, rows: Iterable[tuple[int, float]]) -> tuple[Match, .
 
 def listed(reader: Reader, wished: Wished, limit: int, offset: int) -> tuple[tuple[Match, ...], int]:
     """Without a phrase: everything that passes the filters, the popular first; and how much that is."""
-    source, values, number = _source(expression([], wished), wished)
+    source, values, number = _source(expression(filters(wished), wished), wished)
     total = _counted(reader, source, values)
     page = f"SELECT {number} FROM {source} ORDER BY {number} LIMIT ? OFFSET ?"  # noqa: S608
     rows = reader.rows(page, [*values, limit, offset])

@@ -66,6 +66,10 @@ class MediaServer:
         self._starting = asyncio.Lock()
         self._beside = Aside()
 
+    def renew(self, origin: Origin, pictures: Pictures) -> None:
+        """From now on these are asked; the URLs that players have go on."""
+        self._origin, self._pictures = origin, pictures
+
     async def run(self) -> None:
         """Wait for the end, and close everything then."""
         try:

@@ -129,7 +129,7 @@ class Transfer:
                 return response
             with self._watching():
                 await self._pass_on(response, upstream.content)
-        if self._left:
+        if self._left is not None and self._left > 0:
             raise _Broken("ended too early")
         return response
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from sugartalkd.play_queue.device import Progress
 
-NEAR: Final = 5.0
+NEAR: Final = 2.5
 """Seconds: what stops so close to its end has ended; library and player need not count alike."""
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sugartalkd.errors import NoMatch, Unsupported
-from sugartalkd.model import Enqueue
+from sugartalkd.command import Wished
+from sugartalkd.errors import NoMatch, SugartalkError, Unsupported
+from sugartalkd.model import Enqueue, MediaKind
 from sugartalkd.play_queue.runner import FOREIGN
 from sugartalkd.play_queue.sources import PREFIX
 from sugartalkd.topics.item import item_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
 
-    from sugartalkd.command import Wished
     from sugartalkd.model import Found, Object, PlayerKey, Repeat, Track
     from sugartalkd.play_queue.device import UrlPlayer
     from sugartalkd.play_queue.queue import PlayQueue
@@ -80,9 +81,7 @@ class QueuedPlayer:
             return await self._queue.put(tracks, enqueue, shuffle=shuffle)
         if radio:
             raise Unsupported("radio plays what is like something in a Plex library; this is none of it")
-        queue = self._taken_over(enqueue)
-        await self._inner.play_media(media_id, enqueue, shuffle=shuffle)
-        self._lost(queue)
+        await self._give_way(enqueue, self._inner.play_media(media_id, enqueue, shuffle=shuffle))
         return {}
 
     async def play_playlist(self, name: str, enqueue: Enqueue, *, shuffle: bool | None) -> Object:
@@ -90,31 +89,36 @@ class QueuedPlayer:
         media_id = None if self._queues.music is None else await self._queues.music.playlist(name)
         if media_id is not None:
             return await self.play_media(media_id, enqueue, shuffle=shuffle, radio=False)
-        queue = self._taken_over(enqueue)
-        await self._inner.play_playlist(name, enqueue, shuffle=shuffle)
-        self._lost(queue)
+        try:
+            await self._give_way(enqueue, self._inner.play_playlist(name, enqueue, shuffle=shuffle))
+        except SugartalkError as error:
+            if self._queues.music is None:
+                raise
+            with suppress(SugartalkError):  # then nobody has it, however it may be spelt
+                found = await self._queues.music.find(Wished(name, MediaKind.PLAYLIST))
+                return await self.play_media(str(found.best.media_id), enqueue, shuffle=shuffle, radio=False)
+            raise NoMatch(f"Plex has no playlist that is like {name!r}, and HEOS: {error}") from None
         return {}
 
     async def play_favorite(self, wished: str | int) -> None:
-        queue = self._taken_over(Enqueue.REPLACE)
-        await self._inner.play_favorite(wished)
-        self._lost(queue)
+        await self._give_way(Enqueue.REPLACE, self._inner.play_favorite(wished))
 
     async def play_url(self, url: str, track: Track | None) -> None:
-        queue = self._taken_over(Enqueue.REPLACE)
-        await self._inner.play_url(url, track)
-        self._lost(queue)
+        await self._give_way(Enqueue.REPLACE, self._inner.play_url(url, track))
 
-    def _taken_over(self, enqueue: Enqueue) -> PlayQueue | None:
-        """The queue that gives way to something that the player plays by itself."""
+    async def _give_way(self, enqueue: Enqueue, playing: Coroutine[None, None, None]) -> None:
+        """Let the player play something by itself; if it does, our queue is no more."""
         if enqueue in {Enqueue.NEXT, Enqueue.END}:
-            return None
-        self._queue.overtake()
-        return self._queue
-
-    def _lost(self, queue: PlayQueue | None) -> None:
-        if queue is not None:
-            queue.runner.drop(FOREIGN)
+            await playing
+            return
+        queue = self._queue
+        queue.overtake()
+        try:
+            await playing
+        except BaseException:
+            queue.go_on()
+            raise
+        queue.runner.drop(FOREIGN)
 
     async def interrupt(self, url: str, seconds: float) -> Interruption:
         """Play a URL once over whatever is played. Raises Busy."""

@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from sugartalkd.errors import Busy, HeosFailed, OutOfRange, SugartalkError
+from sugartalkd.errors import Busy, Expired, HeosFailed, OutOfRange, SugartalkError
 from sugartalkd.model import Enqueue, Repeat, Transport
 from sugartalkd.play_queue.announce import Announcement, Before
 from sugartalkd.play_queue.attempt import START_LIMIT
@@ -56,6 +56,12 @@ class PlayQueue:
         self.runner.turn += 1
         self._end_announcement()
 
+    def go_on(self) -> None:
+        """What was to take its place could not be played: what was about to start has given way already."""
+        if self.runner.phase is Phase.STARTING:
+            self.runner.rest()
+            self.runner.show()
+
     def _end_announcement(self) -> None:
         announcement, self.runner.announcement = self.runner.announcement, None
         if announcement is not None:
@@ -67,7 +73,7 @@ class PlayQueue:
         """Queue tracks, and play them if that is wished or nothing was queued."""
         runner, fresh = self.runner, not self.is_ours
         if fresh or enqueue is Enqueue.REPLACE:
-            place = await self._replace(tracks, shuffle=shuffle)
+            place = await self._replace(tracks, shuffle=shuffle, clear=enqueue is Enqueue.REPLACE)
         else:
             if shuffle is not None:
                 runner.order.set_shuffle(shuffle)
@@ -79,8 +85,11 @@ class PlayQueue:
             self.runner.changed()
         return {"queued": len(tracks), "index": place, "length": len(runner.order)}
 
-    async def _replace(self, tracks: Sequence[Track], *, shuffle: bool | None) -> int:
-        """Play these and nothing else. What was there before is gone once it is known that they can start."""
+    async def _replace(self, tracks: Sequence[Track], *, shuffle: bool | None, clear: bool) -> int:
+        """Play these and nothing else. What was there before is gone once it is known that they can start.
+
+        The player's own queue is cleared only where that is wished.
+        """
         runner, raw, before = self.runner, self._raw, self.runner.order
         if before:
             repeat, mixed = before.repeat, before.shuffle
@@ -93,7 +102,7 @@ class PlayQueue:
         runner.order, runner.returned = order, False
         turn = runner.aim(place)
         try:
-            await self._start(turn, empty=True)
+            await self._start(turn, instead_of=before, clear=clear)
         except SugartalkError:
             if not before and runner.order is order:
                 runner.drop(None)
@@ -159,25 +168,34 @@ class PlayQueue:
         self.overtake()
         await self._start(self.runner.aim(index))
 
-    async def _start(self, turn: int, *, empty: bool = False) -> None:
-        """Start the present track, in an `empty` queue of the player's own; if it fails, what played goes on.
+    async def _start(self, turn: int, *, instead_of: Order | None = None, clear: bool = False) -> None:
+        """Start the present track, maybe `instead_of` all that was queued; if it fails, that goes on.
 
         It ends beside if the command is given up meanwhile: a player that has been told half of it would
         play what nobody knows.
         """
         told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._home.beside.start(self._start_wished(turn, told, empty=empty), f"queue of {self._key}")
+
+        def ended(_task: asyncio.Task[None]) -> None:
+            if not told.done():  # it was cancelled, maybe before its first step
+                told.set_exception(Expired("the queues ended before the player was told"))
+
+        work = self._start_wished(turn, told, instead_of, clear=clear)
+        self._home.beside.start(work, f"queue of {self._key}").add_done_callback(ended)
         await told
 
-    async def _start_wished(self, turn: int, told: asyncio.Future[None], *, empty: bool) -> None:
+    async def _start_wished(
+        self, turn: int, told: asyncio.Future[None], instead_of: Order | None, *, clear: bool
+    ) -> None:
         runner, shown = self.runner, self.runner.shown
         runner.begin_anew()
         try:
-            if empty:
+            if clear:
                 await runner.caretaker.clear()
             await runner.start(turn)
         except Exception as error:  # noqa: BLE001  # whoever wished it takes it
             if turn == runner.turn:
+                runner.order = instead_of or runner.order
                 runner.go_back(shown)
             if not told.done():
                 told.set_exception(error)

@@ -284,6 +284,11 @@ class Runner:
             if turn == self.turn:
                 self._failed(str(error), away=isinstance(error, _AWAY))
                 self.show()
+        except Exception:  # noqa: BLE001  # the edge of a task: the queue must not wait for it for ever
+            _log.exception("a track could not be started", player=self.key)
+            if turn == self.turn:
+                self._failed("the daemon failed on it; its log says where")
+                self.show()
 
     async def _can_be_heard(self, turn: int) -> bool:
         """Whether anything should start; a receiver whose input was just left gets its time."""

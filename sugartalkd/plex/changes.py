@@ -26,9 +26,6 @@ MANY: Final = 5_000
 """So many changes at once are cheaper to read anew as a whole, in a process of their own."""
 FAMILIES: Final = 20
 """Up to so many changed artists and albums, everything that names them is read again too."""
-SAFETY: Final = 5
-"""Seconds by which one look at what has changed overlaps the next."""
-LISTS: Final = (MediaKind.ARTIST, MediaKind.ALBUM, MediaKind.TRACK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +85,14 @@ class Deltas:
     def sweep(self, cursor: int) -> int:
         """Read everything that was changed since `cursor`; the result is where the next sweep begins."""
         clock: int | None = None
-        for kind in LISTS:
+        for kind in pages.LISTS:
             path = pages.section_list(self._source.section, kind, f"updatedAt%3E%3E={cursor}")
             for page in self._pages(path):
                 if (page.total or 0) > MANY:
                     raise TooMany
                 clock = clock or page.clock
                 self._changes.put(page.entries)
-        after = cursor if clock is None else max(cursor, clock - SAFETY)
+        after = cursor if clock is None else max(cursor, clock - pages.SAFETY)
         self._changes.meta("cursor", str(after))
         return after
 
@@ -125,7 +122,8 @@ class Deltas:
     def totals(self) -> dict[MediaKind, int]:
         """How many there are of each kind, where the server says it."""
         found = {
-            kind: pages.total(self._http, pages.section_list(self._source.section, kind)) for kind in LISTS
+            kind: pages.total(self._http, pages.section_list(self._source.section, kind))
+            for kind in pages.LISTS
         }
         return {kind: count for kind, count in found.items() if count is not None}
 

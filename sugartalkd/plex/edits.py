@@ -11,7 +11,7 @@ from sugartalkd.log import get_logger
 from sugartalkd.plex import entries as raw
 from sugartalkd.plex.entries import whole
 from sugartalkd.plex.identity import latin
-from sugartalkd.plex.questions import PAGE, batches, joined, playlist
+from sugartalkd.plex.questions import PAGE, batches, joined, pages, playlist
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,17 +54,8 @@ def add_to_playlist(ask: Ask, machine_id: str, key: int, keys: Sequence[int]) ->
 def remove_from_playlist(ask: Ask, key: int, keys: Sequence[int]) -> Entry:
     """Every place at which one of these tracks stands. Raises NoMatch if there is none."""
     unwanted = {str(one) for one in keys}
-    places: list[str] = []
-    start = 0
-    while True:
-        paging = {"X-Plex-Container-Start": str(start), "X-Plex-Container-Size": str(PAGE)}
-        root = ask.get(f"/playlists/{key}/items?{raw.LEAN}", paging)
-        if root is None or not len(root):
-            break
-        places += [one.get("playlistItemID", "") for one in root if one.get("ratingKey") in unwanted]
-        start += len(root)
-        if start >= (whole(root.get("totalSize")) or 0):
-            break
+    items = pages(ask, f"/playlists/{key}/items?{raw.LEAN}")
+    places = [one.get("playlistItemID", "") for one in items if one.get("ratingKey") in unwanted]
     if not any(places):
         raise NoMatch("none of these items is in the playlist")
     for place in filter(None, places):

@@ -88,6 +88,19 @@ def _entry(item: Mapping[str, Any], genres: tuple[str, ...]) -> Entry | None:
     )  # fmt: skip
 
 
+def following(start: int, count: int, size: int, total: int | None, *, repeated: bool = False) -> int | None:
+    """Where the next part of a list begins, after one with `count` of `size` items; `None` at its end.
+
+    Some servers do not tell the total, and some of those do not page either: they send everything every time.
+    """
+    after = start + count
+    if not count or repeated:
+        return None
+    if total is not None:
+        return after if after < total else None
+    return after if count == size else None
+
+
 def whole(value: object) -> int | None:
     """A number that came as one or as text; nothing for anything else."""
     if value is None or value.__class__ is int:

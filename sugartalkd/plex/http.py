@@ -33,6 +33,15 @@ class Answer:
     body: bytes
 
 
+CONTAINER: Final = "MediaContainer"
+"""What every answer of a Plex server is wrapped in."""
+
+
+def where(address: str) -> str:
+    """Host and port alone: texts that people read hold no URL (contract 4)."""
+    return address.partition("://")[2] or address
+
+
 class Http:
     """One connection, kept open between requests, for one thread. Redirects are not followed."""
 
@@ -40,6 +49,7 @@ class Http:
         """`limit` in seconds for one answer as a whole."""
         parts = urlsplit(origin)
         self.origin = origin
+        self._where = where(origin)
         self._host = parts.hostname or ""
         self._secure = parts.scheme == "https"
         self._port = parts.port
@@ -79,11 +89,11 @@ class Http:
                 status, told = response.status, response.headers
         except TimeoutError:
             self.close()
-            raise TimedOut(f"{self.origin} did not answer within {self._limit:g} s") from None
+            raise TimedOut(f"{self._where} did not answer within {self._limit:g} s") from None
         except (OSError, HTTPException, ValueError) as error:
             self.close()
             why = getattr(error, "strerror", None) or type(error).__name__
-            raise PlexOffline(f"{self.origin} refuses or drops the connection ({why})") from None
+            raise PlexOffline(f"{self._where} refuses or drops the connection ({why})") from None
         except BaseException:
             self.close()
             raise
@@ -113,27 +123,29 @@ class Http:
 
     def _refused(self, status: int) -> SugartalkError:
         if status == _UNAUTHORIZED:
-            return PlexUnauthorized(f"{self.origin} does not accept the token")
+            return PlexUnauthorized(f"{self._where} does not accept the token")
         if status == _FORBIDDEN:
-            return PlexUnauthorized(f"{self.origin} does not allow this account to do that")
+            return PlexUnauthorized(f"{self._where} does not allow this account to do that")
         if status == _NOT_FOUND:
-            return NoMatch(f"{self.origin} does not have that (any more)")
+            return NoMatch(f"{self._where} does not have that (any more)")
         if status == _TOO_MANY or status >= _SERVER_ERROR:
-            return PlexOffline(f"{self.origin} answers {status}: it starts, is busy, or cannot do it now")
-        return BadPayload(f"{self.origin} answers {status}")
+            return PlexOffline(f"{self._where} answers {status}: it starts, is busy, or cannot do it now")
+        return BadPayload(f"{self._where} answers {status}")
 
 
 def content(answer: Answer) -> dict[str, Any] | ET.Element:
     """The container of an answer, from JSON or XML. Raises PlexOffline if it is cut off or neither."""
     try:
         if answer.body[:64].lstrip()[:1] == b"<":
-            return ET.fromstring(answer.body)  # noqa: S314  # expat expands no external entities
+            root = ET.fromstring(answer.body)  # noqa: S314  # expat expands no external entities
+            if root.tag == CONTAINER:
+                return root  # and not a page for people, which some error of a proxy may be
         found: object = json.loads(answer.body)
     except (ValueError, RecursionError, ET.ParseError):
         found = None
     if isinstance(found, dict):
         whole = cast("dict[str, Any]", found)
-        container = whole.get("MediaContainer", whole)
+        container = whole.get(CONTAINER)
         if isinstance(container, dict):
             return cast("dict[str, Any]", container)
-    raise PlexOffline("the answer is cut off, or is neither JSON nor XML")
+    raise PlexOffline("the answer is cut off, or is none of a Plex server")

@@ -13,9 +13,10 @@ from sugartalkd.aside import Aside
 from sugartalkd.errors import PlexOffline, SugartalkError
 from sugartalkd.library import Library, NotSynced
 from sugartalkd.log import get_logger
-from sugartalkd.plex.changes import LIMIT, LISTS, Deltas, TooMany
+from sugartalkd.plex.changes import LIMIT, Deltas, TooMany
 from sugartalkd.plex.http import Http
 from sugartalkd.plex.notifications import Heard
+from sugartalkd.plex.pages import LISTS
 from sugartalkd.plex.reading import read_library
 from sugartalkd.plex.sync import Job
 from sugartalkd.plex.threads import Threads
@@ -150,6 +151,8 @@ class Keeper:
                 await asyncio.wait([self._reading])
             if await self._meta("cursor") is not None:
                 return
+            if self._reading is not None and not self._failed:
+                self._failed = 1  # it was read, and yet there is nothing that can be opened
             if self._failed:
                 await asyncio.sleep(after(self._failed - 1, FAILED_PAUSES))
             self.read_anew()

@@ -15,6 +15,7 @@ from sugartalkd.log import get_logger
 from sugartalkd.model import PLEX_LINK, LinkWord
 from sugartalkd.plex.account import PLEX_TV, Account
 from sugartalkd.plex.changes import Source
+from sugartalkd.plex.http import where
 from sugartalkd.plex.keeper import Keeper
 from sugartalkd.plex.login import SignIn, shown
 from sugartalkd.plex.place import Finder
@@ -78,6 +79,7 @@ class PlexLink:
         self._finder = Finder(config, folder, account)
         self._sign_in = SignIn(account, folder)
         self._pin: Pin | None = None
+        self._signing_in = asyncio.Lock()
         self._wished = config.library if "library" in config.model_fields_set else None
         self._keeper = Keeper(folder, on_event, self.trouble)
         self._aside = Aside()
@@ -117,16 +119,17 @@ class PlexLink:
 
     async def login(self) -> Object:
         """Begin to sign in at plex.tv; the outcome comes as the event `plex_login`."""
-        if self._pin is None:
-            self._pin = await self._sign_in.begin()
-            self._aside.start(self._finish_login(self._pin), "signing in to Plex")
-        return shown(self._pin)
+        async with self._signing_in:
+            if self._pin is None:
+                self._pin = await self._sign_in.begin()
+                self._aside.start(self._finish_login(self._pin), "signing in to Plex")
+            return shown(self._pin)
 
     async def run(self) -> None:
         """Connect, watch, and connect again, until cancelled."""
         loop = asyncio.get_running_loop()
         known = await asyncio.to_thread(self._finder.place)
-        book = LinkBook(self._store, PLEX_LINK, None if known is None else _host(known.address))
+        book = LinkBook(self._store, PLEX_LINK, None if known is None else where(known.address))
         retry = Retry(SHORTEST_PAUSE, loop.time())
         try:
             while True:
@@ -176,7 +179,7 @@ class PlexLink:
         from sugartalkd.plex.server import Server  # noqa: PLC0415  # as above
 
         way = await asyncio.to_thread(self._finder.way)
-        book.connecting(_host(way.address))
+        book.connecting(where(way.address))
         server = Server(way.address, way.token, self._identity, self.trouble)
         try:
             await server.connect(self._wished)
@@ -185,7 +188,8 @@ class PlexLink:
             server.close()
             if isinstance(error, PlexUnauthorized) and way.token is None:
                 raise PlexUnauthorized(
-                    f"{way.address} wants a token and there is none: sign in with 'sugartalkd login plex', "
+                    f"{where(way.address)} wants a token and there is none: sign in with "
+                    "'sugartalkd login plex', "
                     "or set plex.token"
                 ) from None
             raise
@@ -255,7 +259,3 @@ def _first(group: BaseExceptionGroup[SugartalkError]) -> SugartalkError:
     for one in group.exceptions:
         return _first(one) if isinstance(one, BaseExceptionGroup) else one
     raise group
-
-
-def _host(address: str) -> str:
-    return address.partition("://")[2]

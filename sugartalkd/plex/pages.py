@@ -9,15 +9,15 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from sugartalkd.errors import NoMatch, PlexOffline, TimedOut
+from sugartalkd.model import MediaKind
 from sugartalkd.plex import entries as raw
-from sugartalkd.plex.entries import LEAN, TYPE_NUMBERS, whole
+from sugartalkd.plex.entries import LEAN, TYPE_NUMBERS, following, whole
 from sugartalkd.plex.http import JSON, XML, content
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from sugartalkd.library import Entry
-    from sugartalkd.model import MediaKind
     from sugartalkd.plex.http import Http
 
 PAUSES: Final = (0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
@@ -28,6 +28,10 @@ SMALLEST: Final = 50
 """A server that is too slow for a page gets asked for half of it, down to this."""
 BELIEVED_AFTER: Final = 3
 """A page that so often has another length than it says has that length."""
+LISTS: Final = (MediaKind.ARTIST, MediaKind.ALBUM, MediaKind.TRACK)
+"""What a section holds; playlists stand beside it."""
+SAFETY: Final = 5
+"""Seconds by which one look at what has changed overlaps the one before."""
 PLAYLISTS: Final = "/playlists?playlistType=audio"
 
 
@@ -53,7 +57,7 @@ def listing(http: Http, path: str, size: int, *, patience: float = PATIENCE) -> 
 
     Raises PlexUnauthorized and NoMatch at once, PlexOffline and TimedOut when patience is at its end.
     """
-    start = failures = 0
+    start, failures, before = 0, 0, None
     since = time.monotonic()
     while True:
         try:
@@ -70,10 +74,13 @@ def listing(http: Http, path: str, size: int, *, patience: float = PATIENCE) -> 
             continue
         failures = 0
         since = time.monotonic()
-        yield page
-        start += page.count
-        if not page.count or (page.total is not None and start >= page.total):
+        repeated = before is not None and page.total is None and page.entries == before.entries
+        if not repeated:
+            yield page
+        after = following(start, page.count, size, page.total, repeated=repeated)
+        if after is None:
             return
+        start, before = after, page
 
 
 def playlists(http: Http, size: int, *, patience: float = PATIENCE) -> Iterator[Page]:

@@ -11,7 +11,7 @@ from sugartalkd.errors import NoMatch, PlexOffline, PlexUnauthorized, SugartalkE
 from sugartalkd.plex import credentials
 from sugartalkd.plex.account import secret
 from sugartalkd.plex.credentials import Place
-from sugartalkd.plex.http import Http, content
+from sugartalkd.plex.http import Http, content, where
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +81,7 @@ class Finder:
         before = self.place()
         if self._url is None and before is not None and before.machine_id != machine_id:
             self._ask_again = True
-            raise PlexOffline(f"another Plex server answers at {way.address} now")
+            raise PlexOffline(f"another Plex server answers at {where(way.address)} now")
         self._failing_since, self._ask_again = None, False
         self._refused.clear()
         own = None if self._url is not None or way.token is None else way.token.reveal
@@ -99,11 +99,18 @@ class Finder:
             return False
         self._refused.add(self._used.reveal)
         self._ask_again = True  # the server's own token may have been made anew
-        return any(one.reveal not in self._refused for one in self._tokens())
+        try:
+            return any(one.reveal not in self._refused for one in self._tokens())
+        except PlexUnauthorized:
+            return False
 
     def _tokens(self) -> list[SecretText]:
-        """The configured one first, then the one that sign-in stored."""
-        return [one for one in (self._given, credentials.stored_token(self._folder)) if one is not None]
+        """The configured one; where that is missing or was refused, also the one that sign-in stored."""
+        given = [] if self._given is None else [self._given]
+        if given and self._refused.isdisjoint(one.reveal for one in given):
+            return given
+        stored = credentials.stored_token(self._folder)
+        return given if stored is None else [*given, stored]
 
     def _token(self) -> SecretText | None:
         """The first that was not refused; the first again when all were."""

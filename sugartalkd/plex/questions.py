@@ -14,7 +14,7 @@ from sugartalkd.plex.entries import whole
 from sugartalkd.plex.values import Part, Section
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from xml.etree.ElementTree import Element
 
     from sugartalkd.library import Entry
@@ -164,7 +164,7 @@ def stretch(ask: Ask, path: str, limit: int, offset: int) -> tuple[tuple[Entry, 
 
 
 def playlists(ask: Ask) -> tuple[Entry, ...]:
-    return tuple(pages(ask, "/playlists?playlistType=audio", raw.all_from_xml))
+    return tuple(entries_of(pages(ask, "/playlists?playlistType=audio")))
 
 
 def playlist(ask: Ask, key: int) -> Entry:
@@ -176,13 +176,13 @@ def playlist(ask: Ask, key: int) -> Entry:
 
 
 def playlist_items(ask: Ask, key: int) -> tuple[Entry, ...]:
-    found = pages(ask, inside(MediaKind.PLAYLIST, key), raw.all_from_xml)
+    found = entries_of(pages(ask, inside(MediaKind.PLAYLIST, key)))
     return tuple(one for one in islice(found, MOST) if one.kind is MediaKind.TRACK)
 
 
 def tracks_below(ask: Ask, key: int, limit: int) -> tuple[Entry, ...]:
     """The tracks of an album or an artist, in the server's order."""
-    found = pages(ask, f"/library/metadata/{key}/allLeaves?{raw.LEAN}", raw.all_from_xml)
+    found = entries_of(pages(ask, f"/library/metadata/{key}/allLeaves?{raw.LEAN}"))
     return tuple(islice(found, limit))
 
 
@@ -201,19 +201,25 @@ def nearest(ask: Ask, key: int, limit: int) -> tuple[Entry, ...]:
         return ()
 
 
-def pages(ask: Ask, path: str, read: Callable[[Element], Sequence[Entry]]) -> Iterator[Entry]:
-    """A long list in small pages; ends with the first empty one, whatever the totals say."""
-    start, total = 0, None
-    while total is None or start < total:
+def pages(ask: Ask, path: str) -> Iterator[Element]:
+    """The elements of a long list, asked for in small pages."""
+    start: int | None = 0
+    first: str | None = None
+    while start is not None:
         root = ask.get(path, _paging(start, PAGE))
         if root is None or not len(root):
             return
-        yield from read(root)
-        if (told := whole(root.get("totalSize"))) is not None:
-            total = told
-        elif len(root) > PAGE:
-            return  # it does not page, so that was everything
-        start += len(root)
+        key, total = root[0].get("key"), whole(root.get("totalSize"))
+        if total is None and first is not None and key == first:
+            return  # it does not page, so the first was everything
+        first = key
+        yield from root
+        start = raw.following(start, len(root), PAGE, total)
+
+
+def entries_of(elements: Iterable[Element]) -> Iterator[Entry]:
+    """Those that can be used."""
+    return (entry for one in elements if (entry := raw.from_xml(one)) is not None)
 
 
 def _paging(start: int, size: int) -> dict[str, str]:

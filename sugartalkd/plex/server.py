@@ -37,6 +37,7 @@ from sugartalkd.log import get_logger
 from sugartalkd.model import MediaKind
 from sugartalkd.plex import edits, questions
 from sugartalkd.plex import entries as raw
+from sugartalkd.plex.http import CONTAINER, where
 from sugartalkd.plex.session import Session
 from sugartalkd.plex.threads import Threads
 
@@ -100,12 +101,15 @@ class _Ask:
     ) -> Element | None:
         """Only an answer that is cut off or broken is asked for again here; the rest is the session's."""
         try:
-            return self.plex.query(path, method=method, headers=dict(headers))
+            root: Element | None = self.plex.query(path, method=method, headers=dict(headers))
+            if root is None or root.tag == CONTAINER:
+                return root
+            fault: Exception = ParseError("a page for people")
         except Exception as error:  # noqa: BLE001  # whatever plexapi makes of an answer ends here
-            fault: Exception = error
+            fault = error
         if isinstance(fault, ParseError) and attempts > 1:
             return self._query(path, method, headers, attempts - 1)
-        raise _translated(self.what, self.address, fault)
+        raise _translated(self.what, where(self.address), fault)
 
 
 class Server:
@@ -150,7 +154,7 @@ class Server:
 
         await self._call(self._readers, "connecting to the Plex server", work, READ_LIMIT)
         if not self.machine_id:
-            raise PlexOffline(f"{self.address} answers, but not as a Plex server does")
+            raise PlexOffline(f"{where(self.address)} answers, but not as a Plex server does")
 
     def close(self) -> None:
         for threads in (self._readers, self._writer, self._reporter):
@@ -324,7 +328,7 @@ class Server:
         try:
             return await threads.run(what, limit, guarded)
         except Exception as error:  # noqa: BLE001  # as above, where plexapi does more than ask
-            fault = _translated(f"{what} failed", self.address, error)
+            fault = _translated(f"{what} failed", where(self.address), error)
         if isinstance(fault, PlexOffline | PlexUnauthorized | TimedOut):
             self._on_trouble(fault)
         raise fault

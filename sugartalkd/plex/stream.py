@@ -13,7 +13,9 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
 from sugartalkd.aside import Aside
 from sugartalkd.errors import NoMatch, PlexOffline, PlexUnauthorized
 from sugartalkd.media.source import Source
+from sugartalkd.model import MediaKind
 from sugartalkd.plex import formats
+from sugartalkd.plex import media_id as ids
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -75,7 +77,7 @@ class PlexAudio:
 
     async def describe(self, media_id: str, guid: str | None, *, transcode: bool) -> Source:
         """Where and what the file is now; a key that a rescan has replaced is found by what it names."""
-        key = int(media_id.rpartition(":")[2])
+        key = ids.of_kind(media_id, MediaKind.TRACK, "playing")
         server = self._link.server
         try:
             part = await server.part(key)

@@ -35,9 +35,6 @@ LIMIT: Final = 60.0
 EVERY: Final = 0.25
 """Seconds between two lines of progress."""
 NICE: Final = 10
-SAFETY: Final = 5
-"""Seconds by which the next look at what has changed begins before this one did."""
-LISTS: Final = (MediaKind.ARTIST, MediaKind.ALBUM, MediaKind.TRACK)
 ABORTED: Final = 3
 
 
@@ -72,7 +69,7 @@ class Lists:
         """How many the server says there are, usable or not."""
 
     def __iter__(self) -> Iterator[tuple[Entry, ...]]:
-        for kind in (*LISTS, MediaKind.PLAYLIST):
+        for kind in (*pages.LISTS, MediaKind.PLAYLIST):
             playlists = kind is MediaKind.PLAYLIST
             done = 0
             self.counts[kind] = 0
@@ -124,11 +121,11 @@ def compare(job: Job, lists: Lists) -> None:
 
 
 def _meta(job: Job, lists: Lists) -> dict[str, str]:
-    gaps = {f"gap_{kind.value}": str(lists.totals.get(kind, 0) - lists.counts[kind]) for kind in LISTS}
+    gaps = {f"gap_{kind.value}": str(lists.totals.get(kind, 0) - lists.counts[kind]) for kind in pages.LISTS}
     return {
         "machine_id": job.machine_id,
         "section_uuid": job.section_uuid,
-        "cursor": str((lists.clock or int(time.time())) - SAFETY),
+        "cursor": str((lists.clock or int(time.time())) - pages.SAFETY),
         "playlists": joined(lists.playlists),
         "listed_at": str(int(time.time())),
         **gaps,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import aiohttp
 
 from sugartalkd.errors import PlexOffline, PlexUnauthorized, TimedOut
+from sugartalkd.plex.http import where
 from sugartalkd.plex.notifications import Notifications
 
 if TYPE_CHECKING:
@@ -102,16 +103,18 @@ class Watch:
     async def _probe(self, http: aiohttp.ClientSession) -> None:
         status, found = await self._ask(http, "/identity", {"Accept": "application/json"})
         if status == _UNAUTHORIZED:
-            raise PlexUnauthorized(f"{self._address} does not let this daemon in any more")
+            raise PlexUnauthorized(f"{where(self._address)} does not let this daemon in any more")
         if status != _OK:
-            raise PlexOffline(f"{self._address} answers {status}: it starts or stops, or is none of Plex")
+            raise PlexOffline(
+                f"{where(self._address)} answers {status}: it starts or stops, or is none of Plex"
+            )
         if self._machine_id not in found:
-            raise PlexOffline(f"another server than before answers at {self._address}")
+            raise PlexOffline(f"another server than before answers at {where(self._address)}")
 
     async def _check_token(self, http: aiohttp.ClientSession) -> None:
         status, _ = await self._ask(http, "/", self._headers)
         if status == _UNAUTHORIZED:
-            raise PlexUnauthorized(f"{self._address} does not accept the token any more")
+            raise PlexUnauthorized(f"{where(self._address)} does not accept the token any more")
 
     async def _ask(
         self, http: aiohttp.ClientSession, path: str, headers: Mapping[str, str]
@@ -120,7 +123,7 @@ class Watch:
             async with http.get(self._address + path, headers=headers, allow_redirects=False) as answer:
                 return answer.status, await answer.text(errors="replace")
         except TimeoutError:
-            raise TimedOut(f"{self._address} accepts no request within {PROBE_LIMIT:g} s") from None
+            raise TimedOut(f"{where(self._address)} accepts no request within {PROBE_LIMIT:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             why = type(error).__name__
-            raise PlexOffline(f"{self._address} refuses or drops the connection ({why})") from None
+            raise PlexOffline(f"{where(self._address)} refuses or drops the connection ({why})") from None

@@ -29,6 +29,9 @@ URL_LIMIT: Final = 255
 _MEDIA: Final = ("query", "media_id", "playlist", "favorite", "url")
 _ENQUEUE: Final = {one.value: one for one in Enqueue}
 _KINDS: Final = {one.value: one for one in MediaKind}
+_JSON: Final = ("{", "[")
+_NOTHING: Final = ("null", "undefined", "None", "NaN")
+"""What programs send that have nothing to say: Node-RED, Home Assistant."""
 PHRASE_LIMIT: Final = 256
 """Characters of a phrase: more than anybody says."""
 _OPTIONS: Final = (
@@ -40,6 +43,8 @@ _FAVORITES: Final = 500
 
 def _play(given: str | Object) -> Play | PlayQuery:
     if isinstance(given, str):
+        if given.startswith(("plex:", "heos:")):
+            return PlayMedia(payload.name(given, "media_id"), Enqueue.REPLACE)
         return PlayQuery(Wished(_phrase(given)), Enqueue.REPLACE)
     for key in given:
         if key not in {*_MEDIA, *_OPTIONS}:
@@ -113,6 +118,10 @@ def _shuffle(given: Object) -> bool | None:
 
 def _phrase(given: Json) -> str:
     phrase = payload.name(given, "play")
+    if phrase[:1] in _JSON or phrase in _NOTHING:
+        raise BadPayload(f"{phrase[:64]!r} is no phrase, and no JSON object either; are its quotes right?")
+    if "://" in phrase:
+        raise BadPayload('a URL is played by {"url": …}, or once over what runs by announce')
     if len(phrase) > PHRASE_LIMIT:
         raise BadPayload(f"the phrase has {len(phrase)} characters; at most {PHRASE_LIMIT} are looked for")
     return phrase

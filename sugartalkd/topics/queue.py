@@ -98,6 +98,11 @@ def _remove(given: str | Object) -> RemoveFromQueue:
     return RemoveFromQueue(tuple(dict.fromkeys(_index(one, "queue/remove") for one in wished)))
 
 
+def _save(given: str | Object) -> SaveQueue:
+    key = "name" if not isinstance(given, str) and "name" in given else "value"
+    return SaveQueue(payload.name(payload.value(given, key), "queue/save"))
+
+
 def _move(given: str | Object) -> MoveInQueue:
     if isinstance(given, str):
         raise BadPayload('queue/move takes {"from": index, "to": index}')
@@ -112,5 +117,5 @@ COMMANDS: Final = (
     CommandRow("queue/move", "Put an item elsewhere; `to` is the index it has then",
                'JSON: `{"from", "to"}`', _move),
     CommandRow("queue/save", "Keep what is queued as a playlist in Plex", "the playlist's name",
-               lambda given: SaveQueue(payload.name(payload.value(given), "queue/save"))),
+               _save),
 )  # fmt: skip

@@ -17,7 +17,7 @@ from sugartalkd.command import (
     SetPower,
     SetVolume,
 )
-from sugartalkd.errors import NotConfirmed, SugartalkError, Superseded, TimedOut
+from sugartalkd.errors import Busy, NotConfirmed, SugartalkError, Superseded, TimedOut
 from sugartalkd.model import Enqueue
 from sugartalkd.topics.item import item_json
 from sugartalkd.zone.outcome import Outcome
@@ -33,6 +33,8 @@ RECEIVER_FOLLOWS: Final = 5.0
 RECEIVER_BOOTS: Final = 10.0
 """Seconds after which a receiver that was just switched on takes what it is told."""
 FIND_LIMIT: Final = 15.0
+WAITING: Final = 4
+"""Announcements that may wait in one zone (contract 5)."""
 LOOK: Final = 0.1
 """Seconds between two looks at what the receiver does by itself."""
 
@@ -163,7 +165,18 @@ def _input(state: ZoneState) -> str | None:
 
 
 async def announce(wished: Announce, course: Course) -> Outcome:
-    """Play a URL once over whatever runs; power, input and volume come back always, music where it can."""
+    """Play a URL once over whatever runs; power, input and volume come back always, music where it can.
+
+    One after the other: each has its own volume, and finds the zone as it was before all of them.
+    """
+    queue = course.devices.room.announcements
+    if queue.waiting >= WAITING:
+        return Outcome(error=Busy(f"{WAITING} announcements wait already; send this one later"))
+    async with queue:
+        return await _announce(wished, course)
+
+
+async def _announce(wished: Announce, course: Course) -> Outcome:
     devices = course.devices
     before = devices.state
     power, chosen, volume = _power(before), _input(before), before.volume
@@ -175,12 +188,14 @@ async def announce(wished: Announce, course: Course) -> Outcome:
         outcome = await _steps(early, course)
     interruption = None
     if outcome.error is None:
+        waking = asyncio.create_task(_when_awake(late, course), name="announcement's volume")
         try:
-            interruption, _ = await asyncio.gather(
-                devices.interrupt(wished.url, wished.max_duration), _when_awake(late, course)
-            )
+            interruption = await devices.interrupt(wished.url, wished.max_duration)
         except SugartalkError as failure:
             outcome = Outcome(error=about("play", failure))
+        finally:
+            waking.cancel()
+            await asyncio.gather(waking, return_exceptions=True)
     restored, failed = await _bring_back(course, power, chosen, volume, wished)
     if interruption is not None and power is not False:
         try:
@@ -196,7 +211,8 @@ async def _when_awake(steps: list[tuple[str, DeviceCommand]], course: Course) ->
     """For a receiver that the player inside it switches on: until then it takes no volume."""
     if steps:
         await course.devices.awake(RECEIVER_FOLLOWS)
-        await _steps(steps, course)
+        if not course.devices.asleep:
+            await _steps(steps, course)
 
 
 async def _bring_back(

@@ -68,6 +68,24 @@ class Kept:
     limit: Limit | None = None
 
 
+class Turns:
+    """One at a time, in the order of arrival."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self.waiting = 0
+
+    async def __aenter__(self) -> None:
+        self.waiting += 1
+        try:
+            await self._lock.acquire()
+        finally:
+            self.waiting -= 1
+
+    async def __aexit__(self, *_error: object) -> None:
+        self._lock.release()
+
+
 class Room:
     """One zone's; `run` lets time pass, `changed` is told whenever something is to be written down."""
 
@@ -77,6 +95,7 @@ class Room:
         self._store = store
         self._changed = changed
         self._woken = asyncio.Event()
+        self.announcements = Turns()
         self._show()
 
     @property
