@@ -125,7 +125,7 @@ class _Rest(dict[int, str | None]):
 
     def __missing__(self, code: int) -> str | None:
         one = chr(code)
-        self[code] = None if unicodedata.combining(one) else one if one.isalnum() else " "
+        self[code] = None if unicodedata.combining(one) else one.casefold() if one.isalnum() else " "
         return self[code]
 
 
@@ -164,8 +164,8 @@ def tight(text: str) -> str:
 
 
 def called(text: str) -> str:
-    """The name of a sign that has no letters, or what it looks like."""
-    return _CALLED.get(text.strip(), "") or "".join(text.split()).casefold()
+    """The name of a sign that has no letters, or what it looks like; a `|` would divide forms."""
+    return _CALLED.get(text.strip(), "") or "".join(text.split()).casefold().replace("|", "¦")
 
 
 @lru_cache(maxsize=4096)
@@ -210,7 +210,11 @@ def name(text: str) -> Name:  # noqa: C901  # one step after the other
     main = plain(core)
     if not main:
         main = called(core)
-        return Name((main, *_others(main, ["".join(core.split()).casefold()])), version, " ".join(extra))
+        return Name(
+            (main, *_others(main, ["".join(core.split()).casefold().replace("|", "¦")])),
+            version,
+            " ".join(extra),
+        )
     if not core.isascii():
         other_forms.append(plain(core.translate(_GERMAN)))
         if not main.isascii():

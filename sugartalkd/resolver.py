@@ -90,7 +90,7 @@ _KIND_FIRST: Final = re.compile(
 _KIND_LAST: Final = re.compile(rf"(.+?) ({_KIND})((?: by| from) .+)?")
 _ANY_BY: Final = re.compile(
     r"(?:(?:the|an?|some|any|all|more|a few) )*(?:(songs|tracks|music|tunes|albums|stuff|something|anything"
-    rf"|everything|hits|best|greatest hits|discography|records|works?)|({_KIND}))(?: of)?"
+    rf"|everything|latest|newest|hits|best|greatest hits|discography|records|works?)|({_KIND}))(?: of)?"
     r" (?:by|from|of|with) (.+)"
 )
 _OF_ARTIST: Final = re.compile(r"(.+) (?:songs|music|tracks|tunes|albums|discography|hits|stuff)")

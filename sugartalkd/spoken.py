@@ -47,7 +47,9 @@ _ALIKE: Final = {
     "thru": "through", "ya": "you", "cuz": "cause", "til": "till",
     "ii": "2", "iii": "3", "iv": "4", "vi": "6", "vii": "7", "viii": "8", "ix": "9",
     "sergeant": "sgt", "doctor": "dr", "mister": "mr", "part": "pt", "pts": "pt", "parts": "pt",
-    "volume": "vol", "versus": "vs", "okay": "ok", "saint": "st",
+    "volume": "vol", "versus": "vs", "okay": "ok", "saint": "st", "number": "no", "opus": "op",
+    "third": "3", "fourth": "4", "fifth": "5", "sixth": "6", "seventh": "7", "eighth": "8", "ninth": "9",
+    "wanna": "want 2", "gonna": "going 2", "gotta": "got 2",
 }  # fmt: skip
 SAME: Final = {
     "u": ("you",), "you": ("u",), "r": ("are",), "are": ("r",), "to": ("2", "two", "too"), "too": ("2", "to"),
@@ -58,9 +60,16 @@ SAME: Final = {
     "sergeant": ("sgt",), "sgt": ("sergeant",), "doctor": ("dr",), "dr": ("doctor",), "mister": ("mr",),
     "mr": ("mister",), "part": ("pt",), "pt": ("part",), "volume": ("vol",), "vol": ("volume",),
     "versus": ("vs",), "vs": ("versus",), "okay": ("ok",), "ok": ("okay",),
-    "saint": ("st",), "st": ("saint",),
+    "saint": ("st",), "st": ("saint",), "number": ("no",), "opus": ("op",), "third": ("3",), "fourth": ("4",),
+    "fifth": ("5",), "sixth": ("6",), "seventh": ("7",), "eighth": ("8",), "ninth": ("9",),
 }  # fmt: skip
 """Words that are spoken alike."""
+DRAWN_TOGETHER: Final[dict[tuple[str, ...], str]] = {
+    ("want", "to"): "wanna",
+    ("going", "to"): "gonna",
+    ("got", "to"): "gotta",
+}
+DRAWN_APART: Final = {whole: parts for parts, whole in DRAWN_TOGETHER.items()}
 
 
 def numerals(words: list[str]) -> list[tuple[int, int, str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from sugartalkd import names, spoken
@@ -19,6 +21,8 @@ Part: TypeAlias = tuple[str, list[Group]]
 """Columns, and groups each of which occurs in one of them."""
 
 ANYWHERE: Final = "{nt na nb nx}"
+_TOKENS: Final = re.compile(r"[0-9A-Za-z\x80-\U0010ffff]+")
+"""As SQLite's tokenizer takes a text apart."""
 _TITLE: Final = "{nt nx}"
 RANGES: Final = (
     (0, schema.id_range(MediaKind.ARTIST)[1]),
@@ -63,7 +67,15 @@ def groups_of(words: list[str]) -> list[Group]:
             )
             place = end
             continue
-        groups.append([(word,), *((one,) for one in spoken.SAME.get(word, ())), *spoken.figures_said(word)])
+        both = tuple(words[place : place + 2])
+        if both in spoken.DRAWN_TOGETHER:
+            groups.append([both, (spoken.DRAWN_TOGETHER[both],)])
+            place += 2
+            continue
+        same: Group = [(one,) for one in spoken.SAME.get(word, ())]
+        if word in spoken.DRAWN_APART:
+            same.append(spoken.DRAWN_APART[word])
+        groups.append([(word,), *same, *spoken.figures_said(word)])
         place += 1
     return groups
 
@@ -82,7 +94,8 @@ def _all(groups: list[Group]) -> str:
 
 
 def _both(words: Words) -> str:
-    return f'"{words[0]}"' if len(words) == 1 else "(" + " AND ".join(f'"{word}"' for word in words) + ")"
+    quoted = [f'"{token}"' for word in words for token in _TOKENS.findall(word) or ("",)]
+    return quoted[0] if len(quoted) == 1 else "(" + " AND ".join(quoted) + ")"
 
 
 def filters(wished: Wished) -> list[tuple[str, list[Group]]]:
@@ -107,3 +120,18 @@ def conditions(wished: Wished) -> tuple[str, list[object]]:
 
 def span(wished: Wished) -> tuple[int, int]:
     return (0, RANGES[-1][1]) if wished.kind is None else schema.id_range(wished.kind)
+
+
+def storable(wished: Wished) -> Wished:
+    """The same without what SQLite takes in no text: half a character, a NUL."""
+
+    def text(raw: str | None) -> str | None:
+        return raw and raw.encode(errors="replace").decode().replace("\0", " ")
+
+    return replace(
+        wished,
+        phrase=text(wished.phrase),
+        artist=text(wished.artist),
+        album=text(wished.album),
+        genre=text(wished.genre),
+    )

@@ -20,6 +20,7 @@ from sugartalkd.library.expression import (
     expression,
     groups_of,
     parts_of,
+    storable,
 )
 from sugartalkd.model import MediaKind
 from sugartalkd.resolver import Candidate, Reading
@@ -42,10 +43,16 @@ _GOOD: Final = 0.88
 _POOR: Final = 0.75
 _FEW: Final = 4
 _TELLING: Final = 4
+_COMMON: Final = 5000
+"""Words that so many names have tell nothing, and take long to look through."""
 _CORRECTED: Final = 0.03
 _CORRECTED_WORD: Final = 0.02
 _CHANGED_WORD: Final = 0.1
 """What it costs to take a word for another though the library has it."""
+_UNLIKE: Final = 0.03
+"""What it costs besides if they have not one letter in common."""
+_HEARD_ALIKE: Final = 0.6
+"""So much of it if they sound alike."""
 _LEAST: Final = 0.6
 _WORTH_PLAYING: Final = 0.72
 """Below this, what comes nearest is hardly what was meant."""
@@ -78,8 +85,8 @@ class _Search:
     queries: int = 0
     corrected: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     """What a word may have been meant to be."""
-    known: dict[str, bool] = field(default_factory=dict[str, bool])
-    """Whether the library has a word."""
+    known: dict[str, int] = field(default_factory=dict[str, int])
+    """How many names in the library have a word."""
 
 
 class Finder:
@@ -92,6 +99,7 @@ class Finder:
 
     def find(self, wished: Wished) -> Matches:
         """What a phrase most likely means, and what else it may."""
+        wished = storable(wished)
         found = self._ranked(wished)
         if found is None:
             return Matches(*listing.listed(self._reader, wished, _ALTERNATIVES, 0))
@@ -188,7 +196,7 @@ class Finder:
         fresh = [word for word in words if word not in search.known]
         if fresh:
             there = vocabulary.known(self._reader.connection, fresh)
-            search.known.update((word, word in there) for word in fresh)
+            search.known.update((word, there.get(word, 0)) for word in fresh)
 
     def _alternatives(
         self, search: _Search, parts: list[tuple[str, list[str]]], *, every: bool
@@ -216,11 +224,14 @@ class Finder:
 
     def _corrected(self, search: _Search, word: str) -> Group:
         """What a word may be: itself, others like it, two words run together."""
+        same: Group = [(one,) for one in spoken.SAME.get(word, ())]
+        if search.known[word] > _COMMON:
+            return [(word,), *same]
         if word not in search.corrected:
             search.corrected[word] = vocabulary.corrections(self._reader.connection, word)
         group: Group = [(word,)] if search.known[word] else []
         group += [(one,) for one in search.corrected[word][: _FEW if search.known[word] else None]]
-        group += [(one,) for one in spoken.SAME.get(word, ())]
+        group += same
         if len(word) > 3 and not search.known[word]:  # noqa: PLR2004
             halves = [(word[:place], word[place:]) for place in range(1, len(word))]
             self._learn(search, [half for both in halves for half in both])
@@ -248,13 +259,19 @@ class Finder:
         return groups
 
     def _few_words(self, search: _Search, meaning: Reading, groups: list[Part]) -> None:
-        """The longest words alone, which tell the most, two and three of them."""
-        longest = sorted(
-            ((columns, group[:_FEW]) for columns, some in groups for group in some),
-            key=lambda one: -max(len(word) for words in one[1] for word in words),
-        )[:_TELLING]
-        for count in (3, 2) if len(longest) > 2 else (1,):  # noqa: PLR2004
-            for chosen in combinations(longest, count):
+        """The rarest words alone, which tell the most, two and three of them."""
+        few = [(columns, group[:_FEW]) for columns, some in groups for group in some]
+        self._learn(search, [word for _, group in few for words in group for word in words])
+        counted = [
+            (sum(min(search.known[word] for word in words) for words in group), place)
+            for place, (_, group) in enumerate(few)
+        ]
+        rarest = [(few[place], count) for count, place in sorted(counted)[:_TELLING]]
+        for size in (3, 2) if len(rarest) > 2 else (1,):  # noqa: PLR2004
+            for picked in combinations(rarest, size):
+                if picked[0][1] > _COMMON:
+                    break
+                chosen = [part for part, _ in picked]
                 self._query(search, meaning, [(columns, [group]) for columns, group in chosen])
                 if search.best >= _GOOD:
                     return
@@ -311,6 +328,7 @@ class Finder:
 
     def search(self, wished: Wished, limit: int, offset: int) -> Matches:
         """A page of everything that fits, best first."""
+        wished = storable(wished)
         if not (wished.phrase or "").strip():
             found = Matches(*listing.listed(self._reader, wished, limit, offset))
             if found.total:
@@ -348,6 +366,14 @@ def _meanings(wished: Wished) -> Iterable[Reading]:
         )
 
 
+def _cost(word: str, other: str, *, known: bool) -> float:
+    """What it costs to take a word for another."""
+    cost = _CHANGED_WORD if known else _CORRECTED_WORD
+    if vocabulary.sound(word) == vocabulary.sound(other):
+        return cost * _HEARD_ALIKE
+    return cost + _UNLIKE * (1 - fuzz.ratio(word, other) / 100)
+
+
 def _corrected_fit(search: _Search, meaning: Reading, candidate: Candidate) -> float:
     """How well it fits when what is in it was meant by the words that are not."""
     there = schema.tokens_of((candidate.title, candidate.artists, candidate.album, candidate.extra))
@@ -362,7 +388,7 @@ def _corrected_fit(search: _Search, meaning: Reading, candidate: Candidate) -> f
                     if other in there:
                         words[place] = other
                         changed += 1
-                        cost += _CHANGED_WORD if search.known.get(word) else _CORRECTED_WORD
+                        cost += _cost(word, other, known=bool(search.known.get(word)))
                         break
         return " ".join(words)
 

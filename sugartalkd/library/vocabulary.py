@@ -22,6 +22,8 @@ _SHORT: Final = 5
 _LONG: Final = 7
 """Words of so many letters are compared with those that share three letters at an end, others two."""
 _SAME_SOUND: Final = 0.8
+_FARTHER: Final = 1.0
+"""So many letters more than the nearest another may differ."""
 _SAME_START: Final = 0.3
 """So many letters less a word differs that sounds or begins the same."""
 _SOUNDS: Final = tuple(
@@ -96,10 +98,12 @@ def add(connection: sqlite3.Connection, words: Iterable[str]) -> None:
             )
 
 
-def known(connection: sqlite3.Connection, words: list[str]) -> set[str]:
-    """Those of the words that the library has."""
+def known(connection: sqlite3.Connection, words: list[str]) -> dict[str, int]:
+    """Those of the words that the library has, and how many names have them."""
     marks = ",".join("?" * len(words))
-    return {text for (text,) in connection.execute(f"SELECT text FROM token WHERE text IN ({marks})", words)}  # noqa: S608
+    return dict(
+        connection.execute(f"SELECT text, documents FROM token WHERE text IN ({marks})", words).fetchall()  # noqa: S608
+    )
 
 
 def corrections(connection: sqlite3.Connection, word: str) -> list[str]:
@@ -109,25 +113,23 @@ def corrections(connection: sqlite3.Connection, word: str) -> list[str]:
     reach = 1 if len(word) < _SHORT else 2
     lengths = range(max(1, len(word) - reach), len(word) + reach + 1)
     ends = 3 if len(word) >= _LONG else 2
+    names = [f"={sound(word)}"]
+    for length in lengths:
+        names += [f"<{word[:ends]}{length}", f">{word[-ends:]}{length}"]
+    marks = ",".join("?" * len(names))
+    sql = f"SELECT name, tokens FROM bucket WHERE name IN ({marks})"  # noqa: S608
+    found = dict(connection.execute(sql, names).fetchall())
+    heard = found.pop(names[0], "").split()
     places: dict[str, tuple[float, int, str]] = {}
-    for names, cutoff, bonus in (
-        ([f"={sound(word)}"], reach if len(word) < _SHORT - 1 else reach + 1, _SAME_SOUND),
-        ([f"<{word[:ends]}{length}" for length in lengths], reach, 0.0),
-        ([f">{word[-ends:]}{length}" for length in lengths], reach, 0.0),
+    for choices, cutoff, bonus in (
+        (heard, reach if len(word) < _SHORT - 1 else reach + 1, _SAME_SOUND),
+        (" ".join(found.values()).split(), reach, 0.0),
     ):
-        choices = _read(connection, names)
         for choice, distance, place in process.extract(
             word, choices, scorer=OSA.distance, score_cutoff=cutoff, limit=None
         ):
             if choice != word and choice not in places:
                 first = _SAME_START if choice[0] == word[0] else 0
                 places[choice] = (distance - first - bonus, place, choice)
-        if any(weight < 1 for weight, _, _ in places.values()):
-            break  # one letter off: those that begin otherwise are less likely
-    return [choice for _, _, choice in sorted(places.values())[:MOST]]
-
-
-def _read(connection: sqlite3.Connection, names: list[str]) -> list[str]:
-    marks = ",".join("?" * len(names))
-    rows = connection.execute(f"SELECT tokens FROM bucket WHERE name IN ({marks})", names)  # noqa: S608
-    return [word for (tokens,) in rows for word in tokens.split()]
+    nearest = sorted(places.values())[:MOST]
+    return [choice for differing, _, choice in nearest if differing <= nearest[0][0] + _FARTHER]
