@@ -81,8 +81,8 @@ class Library:
     async def playlist(self, name: str) -> str | None:
         return self.playlists.get(name.casefold())
 
-    async def save(self, name: str, media_ids: Sequence[str]) -> Item:
-        self.playlists[name.casefold()] = f"plex:playlist:{'+'.join(media_ids)}"
+    async def create_playlist(self, name: str, items: Sequence[str]) -> Item:
+        self.playlists[name.casefold()] = f"plex:playlist:{'+'.join(items)}"
         return Item("plex:playlist:1", "playlist", name)
 
 

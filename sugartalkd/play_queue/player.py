@@ -190,4 +190,4 @@ class QueuedPlayer:
                 f"{name!r} was not saved: only a queue of tracks from a Plex library can be kept"
             )
         ids = [track.media_id for track in queue.runner.order.tracks if track.media_id is not None]
-        return {"item": item_json(await music.save(name, ids))}
+        return {"item": item_json(await music.create_playlist(name, ids))}

@@ -7,12 +7,13 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from sugartalkd.errors import Busy, Expired, HeosFailed, OutOfRange, SugartalkError
+from sugartalkd.errors import Expired, HeosFailed, OutOfRange, SugartalkError
 from sugartalkd.model import Enqueue, Repeat, Transport
 from sugartalkd.play_queue.announce import Announcement, Before
 from sugartalkd.play_queue.attempt import START_LIMIT
 from sugartalkd.play_queue.order import Order
 from sugartalkd.play_queue.runner import Phase, Runner
+from sugartalkd.zone.room import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 RESTARTS_AFTER: Final = 3.0
 """Seconds into a track from which on `previous` begins it again."""
-WAITING: Final = 4
-"""Announcements that may wait (contract 5)."""
 STOP_LIMIT: Final = 2.0
 """Seconds in which a player tells that it has stopped."""
 INHERITS: Final = 10.0
@@ -38,8 +37,8 @@ class PlayQueue:
         self.runner = Runner(key, home)
         self._home = home
         self._key = key
-        self._announcing = asyncio.Lock()
-        self._waiting = 0
+        self._announcing = Turns()
+        """Of a whole group: each of its zones has announcements of its own."""
         self._interruption: QueueInterruption | None = None
 
     @property
@@ -249,17 +248,9 @@ class PlayQueue:
 
     async def interrupt(self, url: str, seconds: float) -> QueueInterruption:
         """Play a URL once; returns when it is over. Raises Busy, or what it failed for."""
-        if self._announcing.locked() and self._waiting >= WAITING:
-            raise Busy(f"{WAITING} announcements wait for this player already")
-        self._waiting += 1
-        waits = True
-        try:
-            async with self._announcing:
-                self._waiting -= 1
-                waits = False
-                return await self._interrupt(url, seconds)
-        finally:
-            self._waiting -= waits
+        self._announcing.check("announcements")
+        async with self._announcing:
+            return await self._interrupt(url, seconds)
 
     async def _interrupt(self, url: str, seconds: float) -> QueueInterruption:
         runner, device = self.runner, self._device
@@ -292,7 +283,7 @@ class PlayQueue:
 
     def is_last(self, interruption: QueueInterruption) -> bool:
         """Whether no other announcement follows on this one."""
-        return not self._waiting and self._interruption is interruption
+        return not self._announcing.waiting and self._interruption is interruption
 
     async def _outlast(self, announcement: Announcement, device: UrlPlayer, seconds: float) -> None:
         """Wait for its end; what is too long is stopped."""

@@ -37,7 +37,7 @@ class Music(Protocol):
         """The id of the playlist with this name, case ignored."""
         ...
 
-    async def save(self, name: str, media_ids: Sequence[str]) -> Item:
+    async def create_playlist(self, name: str, items: Sequence[str]) -> Item:
         """Make a playlist of these tracks."""
         ...
 

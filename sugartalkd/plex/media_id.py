@@ -8,8 +8,8 @@ from typing import Final
 
 from sugartalkd.errors import BadPayload
 from sugartalkd.model import MediaKind
+from sugartalkd.play_queue.sources import PREFIX
 
-PREFIX: Final = "plex:"
 _ID: Final = re.compile(rf"plex:({'|'.join(MediaKind)}):([0-9]{{1,18}})")
 _ROOT: Final = re.compile(r"plex:root:([a-z_]+)")
 

@@ -222,9 +222,6 @@ class PlexMusic:
         found = await self._playlists()
         return _page(found[offset : offset + limit], len(found), offset)
 
-    async def save(self, name: str, media_ids: Sequence[str]) -> Item:
-        return await self.create_playlist(name, media_ids)
-
     async def create_playlist(self, name: str, items: Sequence[str]) -> Item:
         return translate.item(await self._link.server.create_playlist(name, await self._keys(items)))
 

@@ -105,7 +105,6 @@ def part(ask: Ask, key: int) -> Part:
                 path=path,
                 container=one.get("container") or media.get("container"),
                 codec=media.get("audioCodec") or say("codec"),
-                bitrate=whole(media.get("bitrate")) or whole(say("bitrate")),
                 channels=whole(media.get("audioChannels")) or whole(say("channels")),
                 bit_depth=whole(say("bitDepth")),
                 sampling_rate=whole(say("samplingRate")),

@@ -13,8 +13,6 @@ class Part:
     """Below the server's address; it changes with the file, so it is asked for when it is needed."""
     container: str | None = None
     codec: str | None = None
-    bitrate: int | None = None
-    """kbit/s."""
     channels: int | None = None
     bit_depth: int | None = None
     sampling_rate: int | None = None

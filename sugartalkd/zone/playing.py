@@ -17,7 +17,7 @@ from sugartalkd.command import (
     SetPower,
     SetVolume,
 )
-from sugartalkd.errors import Busy, NotConfirmed, SugartalkError, Superseded, TimedOut
+from sugartalkd.errors import NotConfirmed, SugartalkError, Superseded, TimedOut
 from sugartalkd.model import Enqueue
 from sugartalkd.topics.item import item_json
 from sugartalkd.zone.outcome import Outcome
@@ -33,8 +33,6 @@ RECEIVER_FOLLOWS: Final = 5.0
 RECEIVER_BOOTS: Final = 10.0
 """Seconds after which a receiver that was just switched on takes what it is told."""
 FIND_LIMIT: Final = 15.0
-WAITING: Final = 4
-"""Announcements that may wait in one zone (contract 5)."""
 LOOK: Final = 0.1
 """Seconds between two looks at what the receiver does by itself."""
 
@@ -174,10 +172,12 @@ async def announce(wished: Announce, course: Course) -> Outcome:
 
     One after the other: each has its own volume, and finds the zone as it was before all of them.
     """
-    queue = course.devices.room.announcements
-    if queue.waiting >= WAITING:
-        return Outcome(error=Busy(f"{WAITING} announcements wait already; send this one later"))
-    async with queue:
+    turns = course.devices.room.announcements
+    try:
+        turns.check("announcements")
+    except SugartalkError as refusal:
+        return Outcome(error=refusal)
+    async with turns:
         return await _announce(wished, course)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from sugartalkd.errors import NoMatch, OutOfRange
+from sugartalkd.errors import Busy, NoMatch, OutOfRange
 from sugartalkd.model import KeptState, Limit
 from sugartalkd.state import now
 
@@ -68,12 +68,21 @@ class Kept:
     limit: Limit | None = None
 
 
+WAITING: Final = 4
+"""Announcements that may wait (contract 5)."""
+
+
 class Turns:
     """One at a time, in the order of arrival."""
 
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
         self.waiting = 0
+
+    def check(self, what: str) -> None:
+        """Raises Busy where as many wait as may."""
+        if self.waiting >= WAITING:
+            raise Busy(f"{WAITING} {what} wait already; send this one later")
 
     async def __aenter__(self) -> None:
         self.waiting += 1
